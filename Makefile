@@ -1,0 +1,45 @@
+# The commands of this project; Meson and Ninja do the work.
+#   make            the release program, build/hauberk
+#   make run        a demo server on loopback, until Ctrl-C
+#   make test       sanitizer build, unit and system tests; make test-long: the same at full size
+PREFIX ?= /usr/local
+
+.PHONY: all release run test test-long fuzz check-style install clean
+
+all: release
+
+release: build/build.ninja
+	@ninja -C build --quiet
+
+build/build.ninja:
+	@tools/install-packages build
+	@meson setup build --prefix=$(PREFIX) -Dbuildtype=release -Ddebug=true >/dev/null
+
+run:
+	@tools/install-packages build run
+	@$(MAKE) --no-print-directory release
+	@tools/demo
+
+test:
+	@tools/install-packages build run test
+	@tools/run-tests
+
+test-long:
+	@tools/install-packages build run test
+	@tools/run-tests --long
+
+fuzz:
+	@tools/install-packages build test
+	@tools/fuzz
+
+check-style:
+	@tools/install-packages build test
+	@tools/check-style
+	@tools/check-layers
+	@tools/check-size
+
+install: release
+	@DESTDIR=$(DESTDIR) meson install -C build --no-rebuild
+
+clean:
+	rm -rf build build-*

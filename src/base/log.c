@@ -1,0 +1,137 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOG_LINE 8192
+
+static struct {
+	char who[40];
+	int fd;
+	enum log_level lowest;
+} out = { "hauberk", STDERR_FILENO, LOG_INFO };
+
+void log_open(const char *who, int fd, enum log_level lowest)
+{
+	snprintf(out.who, sizeof out.who, "%s", who);
+	out.fd = fd;
+	out.lowest = lowest;
+}
+
+struct line {
+	char text[LOG_LINE];
+	size_t n;
+};
+
+static void put(struct line *line, char c)
+{
+	if (line->n < LOG_LINE - 1)
+		line->text[line->n++] = c;
+}
+
+static void put_string(struct line *line, const char *text)
+{
+	for (; *text; text++)
+		put(line, *text);
+}
+
+static bool plain(slice value)
+{
+	for (size_t i = 0; i < value.n; i++) {
+		unsigned char c = (unsigned char)value.p[i];
+
+		if (c <= ' ' || c > '~' || c == '"' || c == '\\' || c == '=')
+			return false;
+	}
+	return value.n > 0;
+}
+
+static void put_value(struct line *line, slice value)
+{
+	if (plain(value)) {
+		for (size_t i = 0; i < value.n; i++)
+			put(line, value.p[i]);
+		return;
+	}
+	put(line, '"');
+	for (size_t i = 0; i < value.n; i++) {
+		unsigned char c = (unsigned char)value.p[i];
+		char escape[8];
+
+		if (c == '"' || c == '\\')
+			put(line, '\\');
+		if (c >= ' ' && c <= '~') {
+			put(line, (char)c);
+		} else {
+			snprintf(escape, sizeof escape, "\\x%02x", c);
+			put_string(line, escape);
+		}
+	}
+	put(line, '"');
+}
+
+static void put_time(struct line *line)
+{
+	struct timespec now;
+	struct tm tm;
+	char text[40], micros[12];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+	put_string(line, text);
+	snprintf(micros, sizeof micros, ".%06ldZ", now.tv_nsec / 1000);
+	put_string(line, micros);
+}
+
+static void put_field(struct line *line, const struct log_field *field)
+{
+	char number[24];
+
+	put(line, ' ');
+	put_string(line, field->key);
+	put(line, '=');
+	if (field->kind == KV_TEXT) {
+		put_value(line, field->text);
+	} else {
+		snprintf(number, sizeof number, "%lld", (long long)field->number);
+		put_string(line, number);
+	}
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+{
+	static const char *const names[] = { "debug", "info", "warn", "bug" };
+	struct line line = { .n = 0 };
+
+	if (level < out.lowest)
+		return;
+	put_time(&line);
+	put(&line, ' ');
+	put_string(&line, names[level]);
+	put(&line, ' ');
+	put_string(&line, out.who);
+	put(&line, ' ');
+	put_string(&line, event);
+	for (size_t i = 0; i < n; i++)
+		put_field(&line, &fields[i]);
+	line.text[line.n++] = '\n';
+	/* A log that cannot be written must not stop the mail: nothing to be done about it here. */
+	ssize_t written = write(out.fd, line.text, line.n);
+	(void)written;
+}
+
+void panic(const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	LOG_AT(LOG_BUG, "panic", kv_str("why", text));
+	abort();
+}
