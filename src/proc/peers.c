@@ -179,6 +179,19 @@ static void drop(struct peers *p, enum role role, int instance, uint64_t generat
 		p->events.lost(p->events.context, role, instance);
 }
 
+void peers_free(struct peers *p)
+{
+	p->events = (struct peers_events){ 0 };
+	for (int role = 0; role < ROLE_COUNT; role++)
+		for (int i = 0; i < ROLE_INSTANCES; i++)
+			drop(p, (enum role)role, i, 0);
+	close(p->epoll_fd);
+	close(p->wake_fd);
+	map_free(&p->pending);
+	free(p->buffer);
+	free(p);
+}
+
 void peers_remove(struct peers *p, enum role role, int instance)
 {
 	drop(p, role, instance, 0);

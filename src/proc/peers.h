@@ -55,6 +55,8 @@ struct peers_events {
 };
 
 struct peers *peers_new(enum role me, int instance, const struct service *services, size_t n);
+/* Closes all channels. Nobody may run or ask any more. */
+void peers_free(struct peers *p);
 void peers_set_events(struct peers *p, const struct peers_events *events);
 /* Takes over fd as the channel to that process, in place of an older one. Before peers_run, or from
  * its handlers. */

@@ -136,6 +136,7 @@ static void threads_ask_at_once_and_get_their_own_answers(void **state)
 	waitpid(server, NULL, 0);
 	peers_stop(peers, 0);
 	pthread_join(loop, NULL);
+	peers_free(peers);
 }
 
 /* Stands in for main: brings the successor's channel when the first one is lost. */
@@ -172,6 +173,7 @@ static void a_successor_answers_what_its_predecessor_was_asked(void **state)
 	assert_int_equal(out, 42);
 	peers_stop(restarted, 0);
 	pthread_join(loop, NULL);
+	peers_free(restarted);
 	kill(successor, SIGKILL);
 	waitpid(successor, NULL, 0);
 }
@@ -194,6 +196,7 @@ static void a_role_that_may_not_ask_gets_no_answer(void **state)
 	assert_non_null(strstr(error.why, "keys did not answer in time"));
 	peers_stop(peers, 0);
 	pthread_join(loop, NULL);
+	peers_free(peers);
 	kill(server, SIGKILL);
 	waitpid(server, NULL, 0);
 }
