@@ -1,0 +1,224 @@
+#include "directory/directory.h"
+
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "base/memory.h"
+#include "base/octet.h"
+#include "directory/internal.h"
+
+#define WAIT_MS     3000
+#define SCRATCH_MAX (64 * 1024) /* one address and its folded forms */
+#define FILE_MODE   0640        /* readers are in the group */
+
+bool directory_open(
+    const char *path, bool writable, struct directory **dir_out, struct error *error)
+{
+	struct db_options options = { .read_only = !writable,
+		.journal = DB_ROLLBACK,
+		.sync = DB_SYNC_FULL,
+		.mode = FILE_MODE };
+	struct directory *dir;
+	struct db *db;
+
+	*dir_out = NULL;
+	if (!db_open(path, &directory_program, &options, deadline_in_ms(WAIT_MS), &db, error))
+		return false;
+	dir = NEW(struct directory);
+	dir->db = db;
+	dir->wait_ms = WAIT_MS;
+	dir->scratch[0] = arena_new(SCRATCH_MAX);
+	dir->scratch[1] = arena_new(SCRATCH_MAX);
+	*dir_out = dir;
+	return true;
+}
+
+void directory_close(struct directory *dir)
+{
+	if (!dir)
+		return;
+	db_close(dir->db);
+	arena_free(dir->scratch[0]);
+	arena_free(dir->scratch[1]);
+	free(dir);
+}
+
+void directory_set_wait(struct directory *dir, int64_t ms)
+{
+	dir->wait_ms = ms;
+}
+
+struct arena *directory_turn(struct directory *dir)
+{
+	struct arena *scratch = dir->scratch[dir->turn++ & 1];
+
+	db_set_deadline(dir->db, deadline_in_ms(dir->wait_ms));
+	arena_reset(scratch);
+	return scratch;
+}
+
+slice directory_fold(struct arena *arena, slice text)
+{
+	char *p = arena_str(arena, text);
+
+	for (size_t i = 0; i < text.n; i++)
+		p[i] = octet_lower(p[i]);
+	return (slice){ p, text.n };
+}
+
+/* The folded name if it could be in the directory, else empty, which never is. */
+static slice searchable(struct arena *arena, slice name, size_t max)
+{
+	if (name.n > max || !utf8_valid(name) || slice_find(name, '\0') != name.n)
+		return SLICE("");
+	return directory_fold(arena, name);
+}
+
+static void read_account(struct db_stmt *st, struct arena *arena, struct account *account_out)
+{
+	account_out->id = db_column_id(st, 0);
+	account_out->domain_id = db_column_id(st, 1);
+	account_out->local = arena_copy(arena, db_column_text(st, 2));
+	account_out->domain = arena_copy(arena, db_column_text(st, 3));
+	account_out->enabled = db_column_number(st, 4) != 0;
+	account_out->created_us = db_column_time(st, 5);
+}
+
+static enum directory_answer find_address(struct directory *dir, struct arena *scratch, slice local,
+    slice domain, struct account *account_out, struct error *error)
+{
+	struct db_stmt *st = db_use(dir->db, Q_ACCOUNT_FIND);
+	bool ours;
+
+	*account_out = (struct account){ 0 };
+	db_bind_text(st, 1, searchable(scratch, domain, DIRECTORY_DOMAIN_MAX));
+	db_bind_text(st, 2, searchable(scratch, local, DIRECTORY_LOCAL_MAX));
+	ours = db_step(st);
+	if (ours)
+		read_account(st, scratch, account_out);
+	if (!db_done(st, error))
+		return DIRECTORY_FAILED;
+	if (!ours)
+		return DIRECTORY_NO_DOMAIN;
+	return account_out->id ? DIRECTORY_FOUND : DIRECTORY_NO_ACCOUNT;
+}
+
+enum directory_answer directory_find_address(struct directory *dir, slice local, slice domain,
+    struct account *account_out, struct error *error)
+{
+	return find_address(dir, directory_turn(dir), local, domain, account_out, error);
+}
+
+/* The domain if there is exactly one; else empty. */
+static bool only_domain(
+    struct directory *dir, struct arena *scratch, slice *domain_out, struct error *error)
+{
+	struct db_stmt *st = db_use(dir->db, Q_DOMAIN_ONLY);
+
+	*domain_out = SLICE("");
+	if (db_step(st))
+		*domain_out = arena_copy(scratch, db_column_text(st, 0));
+	if (db_step(st))
+		*domain_out = SLICE("");
+	return db_done(st, error);
+}
+
+enum directory_answer directory_find_login(
+    struct directory *dir, slice name, struct account *account_out, struct error *error)
+{
+	struct arena *scratch = directory_turn(dir);
+	slice local = name, domain;
+
+	for (size_t i = name.n; i > 0; i--)
+		if (name.p[i - 1] == '@') {
+			local = slice_head(name, i - 1);
+			domain = slice_from(name, i);
+			return find_address(dir, scratch, local, domain, account_out, error);
+		}
+	if (!only_domain(dir, scratch, &domain, error))
+		return DIRECTORY_FAILED;
+	return find_address(dir, scratch, local, domain, account_out, error);
+}
+
+enum directory_answer directory_find_domain(
+    struct directory *dir, slice name, struct domain *domain_out, struct error *error)
+{
+	struct arena *scratch = directory_turn(dir);
+	struct db_stmt *st = db_use(dir->db, Q_DOMAIN_FIND);
+	bool found;
+
+	*domain_out = (struct domain){ 0 };
+	db_bind_text(st, 1, searchable(scratch, name, DIRECTORY_DOMAIN_MAX));
+	found = db_step(st);
+	domain_out->id = db_column_id(st, 0);
+	domain_out->name = arena_copy(scratch, db_column_text(st, 1));
+	if (!db_done(st, error))
+		return DIRECTORY_FAILED;
+	return found ? DIRECTORY_FOUND : DIRECTORY_NO_DOMAIN;
+}
+
+enum directory_answer directory_find_id(
+    struct directory *dir, int64_t id, struct account *account_out, struct error *error)
+{
+	struct arena *scratch = directory_turn(dir);
+	struct db_stmt *st = db_use(dir->db, Q_ACCOUNT_BY_ID);
+	bool found;
+
+	*account_out = (struct account){ 0 };
+	db_bind_id(st, 1, id);
+	found = db_step(st);
+	if (found)
+		read_account(st, scratch, account_out);
+	if (!db_done(st, error))
+		return DIRECTORY_FAILED;
+	return found ? DIRECTORY_FOUND : DIRECTORY_NO_ACCOUNT;
+}
+
+/* Room for one more element in an array that doubles in the arena. */
+static void *grown(struct arena *arena, void *old, size_t n, size_t size)
+{
+	void *p = old;
+
+	if ((n & (n - 1)) == 0) { /* n is 0 or a power of two: full */
+		p = arena_alloc(arena, (n ? 2 * n : 1) * size);
+		if (n)
+			memcpy(p, old, n * size);
+	}
+	return p;
+}
+
+bool directory_domain_list(struct directory *dir, struct arena *arena, struct domain **domains_out,
+    size_t *count_out, struct error *error)
+{
+	struct db_stmt *st;
+
+	directory_turn(dir);
+	st = db_use(dir->db, Q_DOMAIN_LIST);
+	*domains_out = NULL;
+	*count_out = 0;
+	while (db_step(st)) {
+		struct domain *d;
+
+		*domains_out = grown(arena, *domains_out, *count_out, sizeof(*d));
+		d = &(*domains_out)[(*count_out)++];
+		d->id = db_column_id(st, 0);
+		d->name = arena_copy(arena, db_column_text(st, 1));
+	}
+	return db_done(st, error);
+}
+
+bool directory_account_list(struct directory *dir, slice domain, struct arena *arena,
+    struct account **accounts_out, size_t *count_out, struct error *error)
+{
+	struct arena *scratch = directory_turn(dir);
+	struct db_stmt *st = db_use(dir->db, Q_ACCOUNT_LIST);
+
+	*accounts_out = NULL;
+	*count_out = 0;
+	db_bind_text(st, 1, directory_fold(scratch, domain));
+	while (db_step(st)) {
+		*accounts_out = grown(arena, *accounts_out, *count_out, sizeof(**accounts_out));
+		read_account(st, arena, &(*accounts_out)[(*count_out)++]);
+	}
+	return db_done(st, error);
+}

@@ -1,0 +1,102 @@
+/*
+ * directory: domains and accounts.
+ *
+ * One file, `directory.db`, written by the role control and read by every role that must know who is
+ * ours. It has a rollback journal, so a reader of another uid needs no write permission; a reader
+ * waits a moment while control writes and then answers with a temporary error.
+ *
+ *     struct directory *dir;
+ *     struct account account;
+ *     if (!directory_open(path, false, &dir, error))
+ *             return false;
+ *     switch (directory_find_address(dir, local, domain, &account, error)) {
+ *     case DIRECTORY_FOUND: ...          (check account.enabled)
+ *     case DIRECTORY_NO_ACCOUNT: ...     the domain is ours, nobody has this name
+ *     case DIRECTORY_NO_DOMAIN: ...      not ours
+ *     case DIRECTORY_FAILED: ...         ask later
+ *     }
+ *
+ * Domains are compared without case and kept in lower case, as A-labels (IDNA). Local parts are kept
+ * as written and compared without ASCII case. Ids are never used twice. A handle belongs to one
+ * thread.
+ *
+ * What a find returns in an account or domain is borrowed: it lives until the next call on the same
+ * directory; ids may be kept for ever. Lists live in the caller's arena.
+ */
+#ifndef DIRECTORY_DIRECTORY_H
+#define DIRECTORY_DIRECTORY_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "db/db.h"
+
+#define DIRECTORY_LOCAL_MAX  64  /* RFC 5321 §4.5.3.1.1 */
+#define DIRECTORY_DOMAIN_MAX 253 /* RFC 1035 §2.3.4 without the root label */
+
+struct directory;
+
+struct domain {
+	int64_t id;
+	slice name; /* lower case */
+};
+
+struct account {
+	int64_t id;
+	int64_t domain_id;
+	slice local;  /* as written */
+	slice domain; /* lower case */
+	bool enabled; /* may log in and get mail */
+	int64_t created_us;
+};
+
+enum directory_answer {
+	DIRECTORY_FOUND,
+	DIRECTORY_NO_ACCOUNT,
+	DIRECTORY_NO_DOMAIN, /* not ours */
+	DIRECTORY_FAILED,    /* error is filled: ask later */
+};
+
+/* What is kept and asked, for the test that prepares everything on every engine. */
+extern const struct db_program directory_program;
+
+/* Writable: makes the file when it is not there. Readers fail until it was made. */
+bool directory_open(
+    const char *path, bool writable, struct directory **dir_out, struct error *error);
+/* NULL is allowed. */
+void directory_close(struct directory *dir);
+/* How long a call waits for a lock; 3 seconds at first. */
+void directory_set_wait(struct directory *dir, int64_t ms);
+
+/* Input errors say what is wrong with the name, and where. */
+bool directory_domain_add(struct directory *dir, slice name, int64_t *id_out, struct error *error);
+/* In the order of their names, in the arena. */
+bool directory_domain_list(struct directory *dir, struct arena *arena, struct domain **domains_out,
+    size_t *count_out, struct error *error);
+/* Refused while the domain has accounts. */
+bool directory_domain_remove(struct directory *dir, slice name, struct error *error);
+
+bool directory_account_add(
+    struct directory *dir, slice local, slice domain, int64_t *id_out, struct error *error);
+/* Of one domain, or of all when it is empty; in the order of domain and local part. */
+bool directory_account_list(struct directory *dir, slice domain, struct arena *arena,
+    struct account **accounts_out, size_t *count_out, struct error *error);
+bool directory_account_enable(
+    struct directory *dir, slice local, slice domain, bool enabled, struct error *error);
+/* Only the entry: mail in the account's folder stays. */
+bool directory_account_remove(
+    struct directory *dir, slice local, slice domain, struct error *error);
+
+/* Never DIRECTORY_NO_ACCOUNT. */
+enum directory_answer directory_find_domain(
+    struct directory *dir, slice name, struct domain *domain_out, struct error *error);
+/* Disabled accounts are found too. A malformed name is simply not there. */
+enum directory_answer directory_find_address(struct directory *dir, slice local, slice domain,
+    struct account *account_out, struct error *error);
+/* "alice@example.test"; or "alice" when there is exactly one domain (else DIRECTORY_NO_DOMAIN). */
+enum directory_answer directory_find_login(
+    struct directory *dir, slice name, struct account *account_out, struct error *error);
+/* Never DIRECTORY_NO_DOMAIN. */
+enum directory_answer directory_find_id(
+    struct directory *dir, int64_t id, struct account *account_out, struct error *error);
+
+#endif

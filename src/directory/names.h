@@ -1,0 +1,17 @@
+/*
+ * names: what a domain and a local part may look like here.
+ *
+ * Errors are the input's and say what is wrong, at which octet, and what to write instead.
+ */
+#ifndef DIRECTORY_NAMES_H
+#define DIRECTORY_NAMES_H
+
+#include "base/error.h"
+#include "base/slice.h"
+
+/* Labels of letters, digits and hyphens (RFC 5321 §4.1.2 Domain; RFC 5890 for A-labels). */
+bool names_check_domain(slice name, struct error *error);
+/* A dot-atom (RFC 5322 §3.2.3, with UTF-8 as in RFC 6532), at most 64 octets. */
+bool names_check_local(slice local, struct error *error);
+
+#endif

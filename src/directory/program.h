@@ -1,0 +1,23 @@
+/* program: the numbers of the directory's statements. ORDER program.c */
+#ifndef DIRECTORY_PROGRAM_H
+#define DIRECTORY_PROGRAM_H
+
+enum directory_query {
+	Q_SERIAL_ADD,
+	Q_SERIAL_NEXT,
+	Q_DOMAIN_ADD,
+	Q_DOMAIN_FIND,
+	Q_DOMAIN_LIST,
+	Q_DOMAIN_ONLY,
+	Q_DOMAIN_REMOVE,
+	Q_DOMAIN_ACCOUNTS,
+	Q_ACCOUNT_ADD,
+	Q_ACCOUNT_LIST,
+	Q_ACCOUNT_ENABLE,
+	Q_ACCOUNT_REMOVE,
+	Q_ACCOUNT_FIND,
+	Q_ACCOUNT_BY_ID,
+	Q_COUNT,
+};
+
+#endif

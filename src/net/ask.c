@@ -1,0 +1,83 @@
+#include "net/ask.h"
+
+static struct peers *asked;
+
+void ask_init(struct peers *peers)
+{
+	asked = peers;
+}
+
+bool ask_sign(slice key, slice digest, struct deadline deadline, struct buf *signature_out,
+    struct error *error)
+{
+	struct peers_reply reply;
+	struct message m;
+
+	message_begin(&m, MESSAGE_SIGN);
+	message_put_text(&m, key);
+	message_put_text(&m, digest);
+	bool ok = peers_ask(asked, ROLE_KEYS, &m, deadline, &reply, error);
+	message_free(&m);
+	if (!ok)
+		return false;
+	buf_add(signature_out, message_get_text(&reply.in));
+	ok = message_done(&reply.in) || error_local(error, "malformed signature from keys");
+	peers_reply_free(&reply);
+	return ok;
+}
+
+bool ask_password(uint64_t account, slice password, struct deadline deadline, bool *right_out,
+    struct error *error)
+{
+	struct peers_reply reply;
+	struct message m;
+
+	message_begin(&m, MESSAGE_VERIFY_PASSWORD);
+	message_put_number(&m, account);
+	message_put_text(&m, password);
+	bool ok = peers_ask(asked, ROLE_AUTH, &m, deadline, &reply, error);
+	explicit_bzero(m.data.p, m.data.n);
+	message_free(&m);
+	if (!ok)
+		return false;
+	*right_out = message_get_number(&reply.in) == 1;
+	ok = message_done(&reply.in) || error_local(error, "malformed answer from auth");
+	peers_reply_free(&reply);
+	if (account == 0)
+		*right_out = false;
+	return ok;
+}
+
+/* A question whose only answer is "done". */
+static bool ask_done(
+    enum role role, struct message *m, struct deadline deadline, struct error *error)
+{
+	struct peers_reply reply;
+	bool ok = peers_ask(asked, role, m, deadline, &reply, error);
+
+	explicit_bzero(m->data.p, m->data.n);
+	message_free(m);
+	if (ok)
+		peers_reply_free(&reply);
+	return ok;
+}
+
+bool ask_set_password(
+    uint64_t account, slice password, struct deadline deadline, struct error *error)
+{
+	struct message m;
+
+	message_begin(&m, MESSAGE_SET_PASSWORD);
+	message_put_number(&m, account);
+	message_put_text(&m, password);
+	return ask_done(ROLE_AUTH, &m, deadline, error);
+}
+
+bool ask_remove_password(uint64_t account, struct deadline deadline, struct error *error)
+{
+	struct message m;
+
+	message_begin(&m, MESSAGE_REMOVE_PASSWORD);
+	message_put_number(&m, account);
+	return ask_done(ROLE_AUTH, &m, deadline, error);
+}

@@ -1,0 +1,30 @@
+/*
+ * ask: the asking side of the roles keys, auth and queue: ordinary blocking functions.
+ *
+ * Each waits at most until its deadline, also when the role died and is being started again; each may
+ * be called from any thread but the one that runs the peers.
+ */
+#ifndef NET_ASK_H
+#define NET_ASK_H
+
+#include "proc/peers.h"
+
+/* The peers that are asked; set once at start, before the first question. */
+void ask_init(struct peers *peers);
+
+/* keys: signs a digest with the private key of that name, as the TLS handshake needs it (ECDSA:
+ * DER-encoded, RFC 3279 §2.2.3). The signature is added to signature_out. */
+bool ask_sign(slice key, slice digest, struct deadline deadline, struct buf *signature_out,
+    struct error *error);
+
+/* auth: is this the account's password? account 0 stands for "no such account" and costs the same
+ * time. *right_out is the answer; false is returned only when there is none. */
+bool ask_password(uint64_t account, slice password, struct deadline deadline, bool *right_out,
+    struct error *error);
+
+/* auth: sets or removes an account's password (control asks this). */
+bool ask_set_password(
+    uint64_t account, slice password, struct deadline deadline, struct error *error);
+bool ask_remove_password(uint64_t account, struct deadline deadline, struct error *error);
+
+#endif

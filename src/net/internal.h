@@ -1,0 +1,126 @@
+/* What reactor.c, session.c, worker.c and timer.c share; nobody else includes this. */
+#ifndef NET_INTERNAL_H
+#define NET_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/map.h"
+#include "net/reactor.h"
+
+/* What a worker does with a session that it is handed. */
+enum phase {
+	PHASE_SECURE,
+	PHASE_OPEN,
+	PHASE_SECURED,
+	PHASE_FRAMES,
+	PHASE_MORE,
+	PHASE_RESUME,
+	PHASE_NOTICE
+};
+
+enum owner { OWNER_REACTOR, OWNER_WORKER, OWNER_HELD };
+
+/* Progress of TURN_HELD, so that a release that comes before the handler has returned is not lost. */
+enum hold { HOLD_NONE, HOLD_WAITING, HOLD_RELEASED };
+
+struct timer_list;
+
+struct session_private {
+	struct session s;
+	struct reactor *reactor;
+	int fd;
+	struct tls *tls;
+	bool secured; /* the handshake is done */
+	struct buf in;
+	struct frame frame;
+	size_t frame_used; /* octets of `in` that belong to the frame being handled */
+	size_t unread;     /* of those, given back */
+	_Atomic int owner;
+	_Atomic int hold;
+	enum phase phase;
+	bool parked;      /* the reactor has it and waits; the reactor's own */
+	bool input_ended; /* the client has closed its side */
+	bool broken;      /* the socket failed: close without a word */
+	bool closing;     /* close when the output is sent */
+	bool starttls;    /* shake hands when the output is sent */
+	bool wants_write; /* TLS or the socket waits for room */
+	int timeout_ms;
+	unsigned rate;
+	uint64_t moved;          /* octets read or written since the timer was set */
+	int64_t due_us;          /* of the timer; 0: none */
+	uint64_t watch, watched; /* wanted; as the reactor knows it */
+	bool noticed;
+	struct link ready; /* worker queue or home list */
+	struct link timer;
+	struct link watcher;
+	struct link all;
+};
+
+#define TIMER_LISTS 16
+
+/* One list per timeout value: what is added at the tail is due last, so the head is due first. */
+struct timer_list {
+	int ms; /* 0: unused */
+	struct list sessions;
+};
+
+struct watchers {
+	uint64_t key;
+	struct list sessions;
+};
+
+struct reactor {
+	struct reactor_config config;
+	int epoll_fd, wake_fd;
+	const struct listener *listeners[64];
+	int listener_count;
+	bool listening;
+	struct list all;
+	_Atomic size_t count;
+	uint64_t next_id;
+	struct timer_list timers[TIMER_LISTS];
+	struct map watchers;
+	int64_t drain_until_us; /* 0: not draining */
+	_Atomic bool draining;
+
+	pthread_mutex_t home_lock; /* home, notices, drain_ms */
+	struct list home;
+	uint64_t *notices;
+	size_t notice_count, notice_room;
+	int drain_ms; /* -1: not asked */
+	bool woken;
+
+	pthread_mutex_t work_lock; /* work, stopping */
+	pthread_cond_t work_there;
+	struct list work;
+	bool stopping;
+	pthread_t *threads;
+};
+
+/* session.c: what a turn does. True: the session may be parked; false: it is held. */
+struct session_private *session_new(struct reactor *r, int fd, const struct listener *listener);
+void session_free(struct session_private *p);
+bool session_turn(struct session_private *p, void *worker, struct arena *turn);
+/* One attempt each to send and to receive; false when nothing moved. */
+void session_send(struct session_private *p);
+bool session_receive(struct session_private *p);
+/* Is there a whole frame, and would a turn make progress now? */
+bool session_ready(struct session_private *p);
+/* Can the reactor's thread do it? */
+bool session_quick(struct session_private *p);
+
+/* The two doors. */
+void session_run(struct session_private *p);  /* reactor.c: to the workers */
+void session_park(struct session_private *p); /* reactor.c: home */
+
+/* worker.c */
+void workers_start(struct reactor *r);
+void workers_stop(struct reactor *r);
+
+/* timer.c */
+void timer_set(struct reactor *r, struct session_private *p, int ms);
+void timer_clear(struct session_private *p);
+/* Sessions whose time is up are given to expire(); returns ms until the next one, at most 1000. */
+int timer_run(struct reactor *r, void (*expire)(struct reactor *r, struct session_private *p));
+
+#endif

@@ -1,0 +1,450 @@
+#include "net/internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "proc/stats.h"
+
+#define EVENTS       256
+#define ACCEPTS      64 /* a turn */
+#define LISTENER_TAG ((uint64_t)1 << 63)
+
+struct reactor *reactor_new(const struct reactor_config *config)
+{
+	struct reactor *r = NEW(struct reactor);
+
+	*r = (struct reactor){ .config = *config, .next_id = config->first_id, .drain_ms = -1 };
+	list_init(&r->all);
+	list_init(&r->home);
+	list_init(&r->work);
+	pthread_mutex_init(&r->home_lock, NULL);
+	pthread_mutex_init(&r->work_lock, NULL);
+	pthread_cond_init(&r->work_there, NULL);
+	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (r->epoll_fd < 0 || r->wake_fd < 0)
+		panic("reactor: %s", strerror(errno));
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
+	epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, r->wake_fd, &event);
+	return r;
+}
+
+/* ---- listeners ---- */
+
+static void listeners_watch(struct reactor *r, bool on)
+{
+	if (r->listening == on)
+		return;
+	for (int i = 0; i < r->listener_count; i++) {
+		struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE,
+			.data.u64 = LISTENER_TAG | (uint64_t)i };
+
+		epoll_ctl(
+		    r->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, r->listeners[i]->fd, &event);
+	}
+	r->listening = on;
+}
+
+void reactor_listen(struct reactor *r, const struct listener *listener)
+{
+	assert(r->listener_count < (int)(sizeof r->listeners / sizeof r->listeners[0]));
+	r->listeners[r->listener_count++] = listener;
+}
+
+static void watch_socket(struct reactor *r, struct session_private *p)
+{
+	bool output = p->s.out.n > 0 || p->wants_write;
+	bool input = !p->input_ended && !p->closing && p->s.out.n <= SESSION_MARK;
+	struct epoll_event event = { .events = EPOLLONESHOT | (input ? EPOLLIN | EPOLLRDHUP : 0) |
+		    (output ? EPOLLOUT : 0),
+		.data.ptr = p };
+
+	if (epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, p->fd, &event) < 0)
+		panic("reactor: epoll: %s", strerror(errno));
+}
+
+static void accept_sessions(struct reactor *r, const struct listener *listener)
+{
+	for (int i = 0; i < ACCEPTS; i++) {
+		if (r->count >= r->config.max_sessions || r->draining) {
+			listeners_watch(r, false);
+			return;
+		}
+		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0) {
+			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+				log_warn("accept.failed", kv_str("listener", listener->name),
+				    kv_str("why", strerror(errno)));
+			return;
+		}
+		struct session_private *p = session_new(r, fd, listener);
+		list_push(&r->all, &p->all);
+		r->count++;
+		stats_count(STAT_CONNECTED, 1);
+		stats_set(STAT_SESSIONS, (int64_t)r->count);
+		/* A greeting, or the first step of a handshake. */
+		struct epoll_event event = { .events = EPOLLONESHOT, .data.ptr = p };
+		epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+		session_run(p);
+	}
+}
+
+/* ---- the two doors ---- */
+
+void session_run(struct session_private *p)
+{
+	struct reactor *r = p->reactor;
+
+	p->owner = OWNER_WORKER;
+	pthread_mutex_lock(&r->work_lock);
+	list_push(&r->work, &p->ready);
+	pthread_cond_signal(&r->work_there);
+	pthread_mutex_unlock(&r->work_lock);
+}
+
+static void wake(struct reactor *r)
+{
+	uint64_t one = 1;
+	ssize_t n = write(r->wake_fd, &one, sizeof one);
+
+	(void)n;
+}
+
+/* The lock is held: wakes the reactor once, however many come. */
+static bool must_wake(struct reactor *r)
+{
+	bool first = !r->woken;
+
+	r->woken = true;
+	return first;
+}
+
+void session_park(struct session_private *p)
+{
+	struct reactor *r = p->reactor;
+
+	assert(p->owner == OWNER_WORKER);
+	p->owner = OWNER_REACTOR;
+	pthread_mutex_lock(&r->home_lock);
+	list_push(&r->home, &p->ready);
+	bool first = must_wake(r);
+	pthread_mutex_unlock(&r->home_lock);
+	if (first)
+		wake(r);
+}
+
+void reactor_notice(struct reactor *r, uint64_t key)
+{
+	pthread_mutex_lock(&r->home_lock);
+	if (r->notice_count == r->notice_room) {
+		r->notice_room = r->notice_room ? 2 * r->notice_room : 64;
+		r->notices = memory_resize(r->notices, r->notice_room * sizeof *r->notices);
+	}
+	r->notices[r->notice_count++] = key;
+	bool first = must_wake(r);
+	pthread_mutex_unlock(&r->home_lock);
+	if (first)
+		wake(r);
+}
+
+void reactor_drain(struct reactor *r, int grace_ms)
+{
+	pthread_mutex_lock(&r->home_lock);
+	r->drain_ms = grace_ms;
+	bool first = must_wake(r);
+	pthread_mutex_unlock(&r->home_lock);
+	if (first)
+		wake(r);
+}
+
+size_t reactor_sessions(const struct reactor *r)
+{
+	return r->count;
+}
+
+/* ---- watchers ---- */
+
+static void watch_update(struct reactor *r, struct session_private *p)
+{
+	if (p->watch == p->watched)
+		return;
+	if (p->watched) {
+		struct watchers *w = map_get(&r->watchers, p->watched);
+
+		list_remove(&p->watcher);
+		if (list_empty(&w->sessions)) {
+			map_remove(&r->watchers, w->key);
+			free(w);
+		}
+	}
+	p->watched = p->watch;
+	if (!p->watched)
+		return;
+	struct watchers *w = map_get(&r->watchers, p->watched);
+	if (!w) {
+		w = NEW(struct watchers);
+		w->key = p->watched;
+		list_init(&w->sessions);
+		map_set(&r->watchers, w->key, w);
+	}
+	list_push(&w->sessions, &p->watcher);
+	/* What came between its last look and now may have been missed: look once more. */
+	p->noticed = true;
+}
+
+/* ---- a session at home ---- */
+
+static void close_session(struct reactor *r, struct session_private *p)
+{
+	p->watch = 0;
+	watch_update(r, p);
+	timer_clear(p);
+	list_remove(&p->all);
+	epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, p->fd, NULL);
+	session_free(p);
+	r->count--;
+	stats_set(STAT_SESSIONS, (int64_t)r->count);
+	if (!r->draining && r->count < r->config.max_sessions)
+		listeners_watch(r, true);
+}
+
+static void hand_over(struct session_private *p)
+{
+	timer_clear(p);
+	p->parked = false;
+	session_run(p);
+}
+
+/* Between commands: nothing is being received, made or sent. */
+static bool idle(const struct session_private *p)
+{
+	return p->phase == PHASE_FRAMES && p->frame.kind == FRAME_LINE && p->in.n == 0;
+}
+
+static void say_goodbye(struct session_private *p, void (*say)(struct session *s))
+{
+	if (say)
+		say(&p->s);
+	p->closing = true;
+	p->phase = PHASE_FRAMES;
+	session_send(p);
+}
+
+/* Decides what happens next with a session that is in the reactor's hands: closed, run again, or left
+ * waiting. */
+static void settle(struct reactor *r, struct session_private *p)
+{
+	if (r->draining && !p->closing && idle(p) && p->s.state)
+		say_goodbye(p, p->s.listener->protocol->drained);
+	p->broken |= r->draining && p->phase == PHASE_SECURE;
+	bool done = p->s.out.n == 0 &&
+	    (p->closing || (p->input_ended && (p->phase == PHASE_SECURE || !session_ready(p))));
+	if (p->broken || done) {
+		close_session(r, p);
+		return;
+	}
+	watch_update(r, p);
+	if (p->phase == PHASE_MORE && p->s.out.n <= SESSION_MARK / 4) {
+		hand_over(p);
+		return;
+	}
+	if (p->phase == PHASE_FRAMES && p->noticed && p->watched && !p->closing) {
+		p->noticed = false;
+		p->phase = PHASE_NOTICE;
+		hand_over(p);
+		return;
+	}
+	if (p->phase == PHASE_FRAMES && session_ready(p)) {
+		hand_over(p);
+		return;
+	}
+	if (p->in.n == 0)
+		buf_free(&p->in);
+	if (!p->due_us)
+		timer_set(r, p, p->timeout_ms);
+	p->parked = true;
+	watch_socket(r, p);
+}
+
+/* The socket is ready. Slow senders and slow readers never leave this function. */
+static void serve(struct reactor *r, struct session_private *p, struct arena *turn, uint32_t events)
+{
+	if (!p->parked)
+		return; /* with a worker, or on its way home: it is looked at when it comes */
+	if (p->phase == PHASE_SECURE) {
+		hand_over(p);
+		return;
+	}
+	if (events & EPOLLOUT) {
+		uint64_t before = p->moved;
+
+		session_send(p);
+		if (p->moved - before >= 1024)
+			timer_clear(p); /* it is taking its answer */
+	}
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		session_receive(p);
+	for (int rounds = 0; rounds < 16 && !p->broken && session_quick(p); rounds++) {
+		timer_clear(p);
+		p->parked = false;
+		if (!session_turn(p, NULL, turn))
+			return;
+		p->owner = OWNER_REACTOR;
+		arena_reset(turn);
+	}
+	settle(r, p);
+}
+
+/* Time is up: too slow is fine while it keeps its rate. */
+static void expire(struct reactor *r, struct session_private *p)
+{
+	bool data = p->phase == PHASE_FRAMES && p->frame.kind != FRAME_LINE && p->rate;
+	uint64_t least = (uint64_t)p->rate * (uint64_t)p->timeout_ms / 1000;
+
+	if (data && p->moved >= least) {
+		timer_set(r, p, p->timeout_ms);
+		return;
+	}
+	log_info("session.expired", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+	    kv_str("why",
+		p->s.out.n ? "the client does not take its answers" : "the client is too slow"));
+	bool stuck = p->s.out.n > 0 || p->phase == PHASE_SECURE || p->closing;
+	if (!stuck) {
+		say_goodbye(p, p->s.listener->protocol->expired);
+		settle(r, p);
+		return;
+	}
+	p->broken = true;
+	settle(r, p);
+}
+
+/* ---- the loop ---- */
+
+static void notice_key(struct reactor *r, uint64_t key)
+{
+	struct watchers *w = map_get(&r->watchers, key);
+
+	if (!w)
+		return;
+	/* Those at home are run; the others are told when they come. Running moves nothing in this list. */
+	LIST_EACH(node, &w->sessions)
+	{
+		struct session_private *p = LIST_OF(node, struct session_private, watcher);
+
+		p->noticed = true;
+	}
+	struct link *node = w->sessions.head.next;
+	while (node != &w->sessions.head) {
+		struct session_private *p = LIST_OF(node, struct session_private, watcher);
+
+		node = node->next;
+		if (p->parked && p->phase == PHASE_FRAMES) {
+			p->noticed = false;
+			p->phase = PHASE_NOTICE;
+			hand_over(p);
+		}
+	}
+}
+
+static void begin_drain(struct reactor *r, int grace_ms)
+{
+	if (r->draining)
+		return;
+	r->draining = true;
+	listeners_watch(r, false);
+	r->drain_until_us = clock_us() + (int64_t)grace_ms * 1000;
+	struct link *node = r->all.head.next;
+	while (node != &r->all.head) {
+		struct session_private *p = LIST_OF(node, struct session_private, all);
+
+		node = node->next;
+		if (p->parked && (idle(p) || p->phase == PHASE_SECURE))
+			settle(r, p);
+	}
+}
+
+static void come_home(struct reactor *r)
+{
+	struct list home;
+	uint64_t *notices, count;
+	ssize_t got = read(r->wake_fd, &count, sizeof count);
+
+	(void)got;
+	list_init(&home);
+	pthread_mutex_lock(&r->home_lock);
+	struct link *node;
+	while ((node = list_pop(&r->home)))
+		list_push(&home, node);
+	notices = r->notices;
+	size_t notice_count = r->notice_count;
+	r->notices = NULL;
+	r->notice_count = r->notice_room = 0;
+	int drain_ms = r->drain_ms;
+	r->drain_ms = -1;
+	r->woken = false;
+	pthread_mutex_unlock(&r->home_lock);
+
+	for (size_t i = 0; i < notice_count; i++)
+		notice_key(r, notices[i]);
+	free(notices);
+	if (drain_ms >= 0)
+		begin_drain(r, drain_ms);
+	while ((node = list_pop(&home)))
+		settle(r, LIST_OF(node, struct session_private, ready));
+}
+
+static void close_all(struct reactor *r)
+{
+	struct link *node;
+
+	while ((node = list_first(&r->all)))
+		close_session(r, LIST_OF(node, struct session_private, all));
+}
+
+void reactor_run(struct reactor *r)
+{
+	struct arena *turn = arena_new(SESSION_TURN_MEMORY);
+	struct epoll_event events[EVENTS];
+
+	workers_start(r);
+	listeners_watch(r, true);
+	while (!r->draining || (r->count && clock_us() < r->drain_until_us)) {
+		int wait = timer_run(r, expire);
+		int n =
+		    epoll_wait(r->epoll_fd, events, EVENTS, r->draining && wait > 50 ? 50 : wait);
+		bool home = false;
+
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.ptr == NULL)
+				home = true;
+			else if (events[i].data.u64 & LISTENER_TAG)
+				accept_sessions(
+				    r, r->listeners[events[i].data.u64 & ~LISTENER_TAG]);
+			else
+				serve(r, events[i].data.ptr, turn, events[i].events);
+		}
+		/* Last, because coming home may close sessions that this round's events still name. */
+		if (home)
+			come_home(r);
+	}
+	workers_stop(r);
+	come_home(r);
+	close_all(r);
+	arena_free(turn);
+}
+
+void reactor_free(struct reactor *r)
+{
+	close(r->epoll_fd);
+	close(r->wake_fd);
+	free(r->notices);
+	map_free(&r->watchers);
+	free(r);
+}

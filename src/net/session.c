@@ -1,0 +1,435 @@
+#include "net/internal.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+/* Pipelined input: so much in one turn, then others have theirs. */
+#define TURN_FRAMES 16
+#define TURN_US     50000
+/* Absolute end of what one turn may wait for. */
+#define TURN_DEADLINE_MS 60000
+#define SESSION_MEMORY   (64u << 20)
+#define DEFAULT_TIMEOUT  60000
+
+/* ---- making and ending ---- */
+
+static void read_peer(struct session_private *p)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof address;
+	const struct sockaddr_in *in4 = (const void *)&address;
+	const struct sockaddr_in6 *in6 = (const void *)&address;
+
+	if (getpeername(p->fd, (struct sockaddr *)&address, &length) < 0)
+		return;
+	if (address.ss_family == AF_INET) {
+		inet_ntop(AF_INET, &in4->sin_addr, p->s.peer, sizeof p->s.peer);
+	} else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, p->s.peer, sizeof p->s.peer);
+	} else {
+		inet_ntop(AF_INET6, &in6->sin6_addr, p->s.peer, sizeof p->s.peer);
+		p->s.peer_ipv6 = true;
+	}
+}
+
+struct session_private *session_new(struct reactor *r, int fd, const struct listener *listener)
+{
+	struct session_private *p = NEW(struct session_private);
+	int on = 1;
+
+	*p = (struct session_private){ .reactor = r, .fd = fd, .timeout_ms = DEFAULT_TIMEOUT };
+	p->s.own = p;
+	p->s.listener = listener;
+	p->s.arena = arena_new(SESSION_MEMORY);
+	snprintf(p->s.id, sizeof p->s.id, "%llx", (unsigned long long)r->next_id++);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	read_peer(p);
+	buf_init(&p->in, SESSION_CHUNK);
+	buf_init(&p->s.out, SESSION_OUTPUT);
+	frame_want(&p->frame, FRAME_LINE, 512);
+	p->phase = PHASE_OPEN;
+	if (listener->tls == LISTENER_TLS) {
+		p->tls = tls_new(r->config.tls, fd);
+		p->phase = PHASE_SECURE;
+	}
+	return p;
+}
+
+void session_free(struct session_private *p)
+{
+	if (p->s.state && p->s.listener->protocol->closed)
+		p->s.listener->protocol->closed(&p->s);
+	tls_free(p->tls);
+	close(p->fd);
+	buf_free(&p->in);
+	buf_free(&p->s.out);
+	arena_free(p->s.arena);
+	free(p);
+}
+
+/* ---- what a protocol may ask for ---- */
+
+void session_want_line(struct session *s, size_t max)
+{
+	frame_want(&s->own->frame, FRAME_LINE, max);
+	s->own->in.max = max + 2 > SESSION_CHUNK ? max + 2 : SESSION_CHUNK;
+}
+
+void session_want_octets(struct session *s, size_t n)
+{
+	frame_want(&s->own->frame, FRAME_OCTETS, n);
+	s->own->in.max = n > SESSION_CHUNK ? n : SESSION_CHUNK;
+}
+
+void session_want_chunk(struct session *s)
+{
+	frame_want(&s->own->frame, FRAME_CHUNK, SESSION_CHUNK);
+}
+
+void session_unread(struct session *s, size_t n)
+{
+	assert(n <= s->own->frame_used);
+	s->own->unread = n;
+}
+
+void session_set_timeout(struct session *s, int ms)
+{
+	s->own->timeout_ms = ms;
+}
+
+void session_set_rate(struct session *s, unsigned octets_per_second)
+{
+	s->own->rate = octets_per_second;
+}
+
+bool session_secure(const struct session *s)
+{
+	return s->own->secured;
+}
+
+const char *session_tls_text(const struct session *s)
+{
+	return s->own->secured ? tls_text(s->own->tls) : "";
+}
+
+void session_watch(struct session *s, uint64_t key)
+{
+	s->own->watch = key;
+}
+
+bool session_draining(const struct session *s)
+{
+	return s->own->reactor->draining;
+}
+
+void session_release(struct session *s)
+{
+	struct session_private *p = s->own;
+	int none = HOLD_NONE;
+
+	/* The handler has not returned yet: its worker goes on by itself. */
+	if (atomic_compare_exchange_strong(&p->hold, &none, HOLD_RELEASED))
+		return;
+	assert(none == HOLD_WAITING);
+	p->hold = HOLD_NONE;
+	p->phase = PHASE_RESUME;
+	session_run(p);
+}
+
+/* ---- input and output, never waiting ---- */
+
+static void send_clear(struct session_private *p)
+{
+	while (p->s.out.n) {
+		ssize_t n = send(p->fd, p->s.out.p, p->s.out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			p->broken |= errno != EAGAIN && errno != EWOULDBLOCK;
+			p->wants_write = true;
+			return;
+		}
+		p->moved += (uint64_t)n;
+		buf_drop(&p->s.out, (size_t)n);
+	}
+}
+
+static void send_tls(struct session_private *p)
+{
+	size_t done = 0, n;
+
+	while (done < p->s.out.n) {
+		enum tls_result result =
+		    tls_write(p->tls, slice_from(buf_slice(&p->s.out), done), &n);
+
+		if (result != TLS_DONE) {
+			p->broken |= result == TLS_FAILED || result == TLS_CLOSED;
+			p->wants_write = true;
+			break;
+		}
+		done += n;
+		p->moved += n;
+	}
+	buf_drop(&p->s.out, done);
+}
+
+void session_send(struct session_private *p)
+{
+	p->wants_write = false;
+	if (p->broken)
+		return;
+	if (p->secured)
+		send_tls(p);
+	else
+		send_clear(p);
+	if (p->s.out.n == 0)
+		buf_free(&p->s.out);
+}
+
+/* Takes what is there now into p->in. false: nothing came. */
+bool session_receive(struct session_private *p)
+{
+	size_t room = p->in.max - p->in.n, got = 0;
+
+	if (room > 16384)
+		room = 16384;
+	if (room == 0 || p->input_ended || p->broken)
+		return false;
+	char *to = buf_room(&p->in, room);
+	if (p->secured) {
+		enum tls_result result = tls_read(p->tls, to, room, &got);
+
+		p->input_ended |= result == TLS_CLOSED;
+		p->broken |= result == TLS_FAILED;
+	} else {
+		ssize_t n = recv(p->fd, to, room, MSG_DONTWAIT);
+
+		p->input_ended |= n == 0;
+		p->broken |= n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+		got = n > 0 ? (size_t)n : 0;
+	}
+	buf_grow(&p->in, got);
+	p->moved += got;
+	if (p->in.n == 0)
+		buf_free(&p->in);
+	return got > 0;
+}
+
+/* ---- frames ---- */
+
+static enum frame_result peek_frame(struct session_private *p, slice *frame_out)
+{
+	size_t used;
+	enum frame_result result = frame_next(&p->frame, buf_slice(&p->in), frame_out, &used);
+
+	if (result == FRAME_PARTIAL)
+		buf_drop(&p->in, used);
+	p->frame_used = used;
+	return result;
+}
+
+bool session_ready(struct session_private *p)
+{
+	slice frame;
+	struct frame before = p->frame;
+
+	if (p->phase != PHASE_FRAMES)
+		return true;
+	if (p->s.out.n > SESSION_MARK || p->closing)
+		return false;
+	enum frame_result result = peek_frame(p, &frame);
+	if (result != FRAME_PARTIAL)
+		p->frame = before; /* it is found again, in the turn */
+	return result != FRAME_PARTIAL;
+}
+
+bool session_quick(struct session_private *p)
+{
+	const struct protocol *protocol = p->s.listener->protocol;
+	slice frame;
+	struct frame before = p->frame;
+
+	if (p->phase != PHASE_FRAMES || !protocol->quick)
+		return false;
+	bool quick = peek_frame(p, &frame) == FRAME_WHOLE && protocol->quick(&p->s, frame);
+	p->frame = before;
+	return quick;
+}
+
+/* ---- a turn ---- */
+
+/* One step of the handshake; its first step may ask the role keys. */
+static void secure(struct session_private *p)
+{
+	char why[120] = "";
+
+	p->wants_write = false;
+	switch (tls_handshake(p->tls, why, sizeof why)) {
+	case TLS_DONE:
+		p->secured = true;
+		p->phase = p->starttls ? PHASE_SECURED : PHASE_OPEN;
+		p->starttls = false;
+		break;
+	case TLS_WANT_READ:
+		break;
+	case TLS_WANT_WRITE:
+		p->wants_write = true;
+		break;
+	case TLS_CLOSED:
+	case TLS_FAILED:
+		log_info("tls.failed", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+		    kv_str("why", why));
+		p->broken = true;
+		break;
+	}
+}
+
+static enum turn call_frame(struct session_private *p)
+{
+	const struct protocol *protocol = p->s.listener->protocol;
+	slice frame;
+	enum frame_result result = peek_frame(p, &frame);
+	enum turn turn = TURN_NEXT;
+
+	if (result == FRAME_PARTIAL)
+		return TURN_NEXT;
+	p->unread = 0;
+	p->s.line_end = p->frame.end;
+	size_t used = p->frame_used;
+	turn = result == FRAME_WHOLE ? protocol->frame(&p->s, frame) : protocol->oversized(&p->s);
+	buf_drop(&p->in, used - p->unread);
+	return turn;
+}
+
+static enum turn call_protocol(struct session_private *p)
+{
+	const struct protocol *protocol = p->s.listener->protocol;
+	enum phase phase = p->phase;
+
+	p->phase = PHASE_FRAMES;
+	switch (phase) {
+	case PHASE_OPEN:
+		return protocol->open(&p->s);
+	case PHASE_SECURED:
+		return protocol->secured(&p->s);
+	case PHASE_MORE:
+		return protocol->more(&p->s);
+	case PHASE_RESUME:
+		return protocol->resume(&p->s);
+	case PHASE_NOTICE:
+		return protocol->notice ? protocol->notice(&p->s) : TURN_NEXT;
+	case PHASE_FRAMES:
+	case PHASE_SECURE:
+		break;
+	}
+	return call_frame(p);
+}
+
+/* Early input is dropped: a client may say nothing between STARTTLS and its handshake, so what is there
+ * was slipped in by somebody else (RFC 3207 §4.2). */
+static void begin_tls(struct session_private *p)
+{
+	if (p->in.n)
+		log_warn("starttls.early", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+		    kv_num("octets", (int64_t)p->in.n),
+		    kv_str("why", "input after STARTTLS dropped"));
+	buf_free(&p->in);
+	p->tls = tls_new(p->reactor->config.tls, p->fd);
+	p->phase = PHASE_SECURE;
+}
+
+/* false: held by somebody else now; hands off. */
+static bool take_result(struct session_private *p, enum turn turn)
+{
+	int none = HOLD_NONE;
+
+	switch (turn) {
+	case TURN_NEXT:
+		break;
+	case TURN_MORE:
+		p->phase = PHASE_MORE;
+		break;
+	case TURN_HELD:
+		p->owner = OWNER_HELD;
+		if (atomic_compare_exchange_strong(&p->hold, &none, HOLD_WAITING))
+			return false;
+		p->hold = HOLD_NONE;
+		p->owner = OWNER_WORKER;
+		p->phase = PHASE_RESUME;
+		break;
+	case TURN_STARTTLS:
+		p->starttls = true;
+		break;
+	case TURN_CLOSE:
+		p->closing = true;
+		break;
+	}
+	return true;
+}
+
+/* Another round in this turn? */
+static bool goes_on(struct session_private *p, int rounds, int64_t start)
+{
+	if (p->broken || p->closing || p->wants_write || rounds >= TURN_FRAMES ||
+	    clock_us() - start > TURN_US)
+		return false;
+	if (p->phase == PHASE_SECURE)
+		return false;
+	if (p->phase == PHASE_MORE)
+		return p->s.out.n <= SESSION_MARK / 4;
+	return session_ready(p) || (session_receive(p) && session_ready(p));
+}
+
+static void turn_rounds(struct session_private *p, bool *held_out)
+{
+	int64_t start = clock_us();
+	int rounds = 0;
+
+	*held_out = false;
+	do {
+		if (p->phase == PHASE_SECURE) {
+			secure(p);
+			if (p->phase == PHASE_SECURE || p->broken)
+				return;
+		}
+		if (!take_result(p, call_protocol(p))) {
+			*held_out = true;
+			return;
+		}
+		/* Producers drain as they go; ordinary answers gather until the input is used up. */
+		if (p->s.out.n > SESSION_MARK / 2 || p->phase == PHASE_MORE || p->starttls)
+			session_send(p);
+		if (p->starttls && p->s.out.n == 0)
+			begin_tls(p);
+		else if (p->starttls)
+			p->closing = true; /* the client does not take a short line: give up */
+		rounds++;
+	} while (goes_on(p, rounds, start));
+	session_send(p);
+}
+
+bool session_turn(struct session_private *p, void *worker, struct arena *turn)
+{
+	bool held;
+
+	p->owner = OWNER_WORKER;
+	p->s.worker = worker;
+	p->s.turn = turn;
+	p->s.deadline = deadline_in_ms(TURN_DEADLINE_MS);
+	turn_rounds(p, &held);
+	if (held)
+		return false;
+	p->s.worker = NULL;
+	p->s.turn = NULL;
+	return true;
+}

@@ -1,0 +1,161 @@
+#include "net/tls.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "net/tls_key.h"
+
+struct tls_context {
+	SSL_CTX *ssl;
+};
+
+struct tls {
+	SSL *ssl;
+	char text[80];
+};
+
+static bool add_chain(SSL_CTX *ssl, slice chain_pem, X509 **leaf_out, struct error *error)
+{
+	BIO *bio = BIO_new_mem_buf(chain_pem.p, (int)chain_pem.n);
+	X509 *leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL), *next;
+	bool ok = leaf && SSL_CTX_use_certificate(ssl, leaf);
+
+	while (ok && (next = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
+		ok = SSL_CTX_add0_chain_cert(ssl, next);
+	BIO_free(bio);
+	ERR_clear_error();
+	*leaf_out = leaf;
+	return ok ||
+	    error_local(error, "no certificate in PEM form was found in the certificate file");
+}
+
+static bool add_key(SSL_CTX *ssl, X509 *leaf, slice key_name, struct error *error)
+{
+	EVP_PKEY *key = tls_key_new(X509_get0_pubkey(leaf), key_name, error);
+	bool ok = key &&
+	    (SSL_CTX_use_PrivateKey(ssl, key) ||
+		error_local(error, "openssl refused the key of the certificate"));
+
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return ok;
+}
+
+struct tls_context *tls_context_new(slice chain_pem, slice key_name, struct error *error)
+{
+	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+	X509 *leaf = NULL;
+
+	if (!ssl)
+		panic("openssl: no context");
+	SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);
+	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_mode(ssl,
+	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+	/* Tickets need keys that all processes share; until main makes them there are none. */
+	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(ssl, 0);
+	SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
+	bool ok = add_chain(ssl, chain_pem, &leaf, error) && add_key(ssl, leaf, key_name, error);
+	X509_free(leaf);
+	if (!ok) {
+		SSL_CTX_free(ssl);
+		return NULL;
+	}
+	struct tls_context *c = NEW(struct tls_context);
+	c->ssl = ssl;
+	return c;
+}
+
+void tls_context_free(struct tls_context *c)
+{
+	if (!c)
+		return;
+	SSL_CTX_free(c->ssl);
+	free(c);
+}
+
+struct tls *tls_new(struct tls_context *c, int fd)
+{
+	struct tls *t = NEW(struct tls);
+
+	t->ssl = SSL_new(c->ssl);
+	if (!t->ssl || !SSL_set_fd(t->ssl, fd))
+		panic("openssl: no connection");
+	SSL_set_accept_state(t->ssl);
+	return t;
+}
+
+static enum tls_result result_of(struct tls *t, int returned)
+{
+	switch (SSL_get_error(t->ssl, returned)) {
+	case SSL_ERROR_NONE:
+		return TLS_DONE;
+	case SSL_ERROR_WANT_READ:
+		return TLS_WANT_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return TLS_WANT_WRITE;
+	case SSL_ERROR_ZERO_RETURN:
+		return TLS_CLOSED;
+	default:
+		return TLS_FAILED;
+	}
+}
+
+enum tls_result tls_handshake(struct tls *t, char *why, size_t why_size)
+{
+	ERR_clear_error();
+	enum tls_result result = result_of(t, SSL_do_handshake(t->ssl));
+	if (result == TLS_DONE)
+		snprintf(t->text, sizeof t->text, "%s %s", SSL_get_version(t->ssl),
+		    SSL_get_cipher_name(t->ssl));
+	if (result == TLS_FAILED) {
+		const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+		snprintf(why, why_size, "%s", reason ? reason : "the client closed the connection");
+	}
+	ERR_clear_error();
+	return result;
+}
+
+enum tls_result tls_read(struct tls *t, char *p, size_t n, size_t *got_out)
+{
+	*got_out = 0;
+	ERR_clear_error();
+	enum tls_result result = result_of(t, SSL_read_ex(t->ssl, p, n, got_out));
+	ERR_clear_error();
+	return result;
+}
+
+enum tls_result tls_write(struct tls *t, slice data, size_t *written_out)
+{
+	*written_out = 0;
+	ERR_clear_error();
+	enum tls_result result = result_of(t, SSL_write_ex(t->ssl, data.p, data.n, written_out));
+	ERR_clear_error();
+	return result;
+}
+
+void tls_free(struct tls *t)
+{
+	if (!t)
+		return;
+	if (SSL_is_init_finished(t->ssl))
+		SSL_shutdown(t->ssl);
+	ERR_clear_error();
+	SSL_free(t->ssl);
+	free(t);
+}
+
+const char *tls_text(const struct tls *t)
+{
+	return t->text;
+}

@@ -1,0 +1,37 @@
+/*
+ * tls: TLS on a session's socket, never waiting.
+ *
+ * The private key is not in this process: an ECDSA key's signature is asked from the role keys by
+ * name (tls_key.c). So a handshake step may block on that question and runs in a worker; reading and
+ * writing never do.
+ */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct tls_context;
+struct tls;
+
+enum tls_result { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };
+
+/* A server's context: the certificate chain in PEM (leaf first) and the name under which the role keys
+ * holds its private key. Only ECDSA certificates so far; others are refused with a clear error. TLS 1.2
+ * and 1.3. */
+struct tls_context *tls_context_new(slice chain_pem, slice key_name, struct error *error);
+void tls_context_free(struct tls_context *c);
+
+/* Server side of a connection on a non-blocking socket, which stays the caller's. */
+struct tls *tls_new(struct tls_context *c, int fd);
+/* One step. TLS_FAILED: why holds OpenSSL's reason. */
+enum tls_result tls_handshake(struct tls *t, char *why, size_t why_size);
+/* Reads at most n octets: TLS_DONE and *got_out, or what it waits for. */
+enum tls_result tls_read(struct tls *t, char *p, size_t n, size_t *got_out);
+enum tls_result tls_write(struct tls *t, slice data, size_t *written_out);
+/* Sends close_notify if it goes at once, and frees. */
+void tls_free(struct tls *t);
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
+const char *tls_text(const struct tls *t);
+
+#endif

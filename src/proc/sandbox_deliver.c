@@ -1,0 +1,11 @@
+/* deliver: reads the spool and the directory, writes mail. No network yet. */
+#include "proc/sandbox.h"
+
+void sandbox_deliver(
+    struct sandbox *s, const char *spool, const char *accounts, const char *directory)
+{
+	sandbox_allow(s, SANDBOX_BASE | SANDBOX_MESSAGES | SANDBOX_READ | SANDBOX_WRITE);
+	sandbox_folder(s, spool, SANDBOX_READS);
+	sandbox_folder(s, directory, SANDBOX_READS);
+	sandbox_folder(s, accounts, SANDBOX_WRITES);
+}

@@ -1,0 +1,10 @@
+/* smtp: sessions on sockets that main opened, the directory to read, its own segments to write. */
+#include "proc/sandbox.h"
+
+void sandbox_smtp(struct sandbox *s, const char *own_spool, const char *directory)
+{
+	sandbox_allow(
+	    s, SANDBOX_BASE | SANDBOX_MESSAGES | SANDBOX_SESSIONS | SANDBOX_READ | SANDBOX_WRITE);
+	sandbox_folder(s, own_spool, SANDBOX_WRITES);
+	sandbox_folder(s, directory, SANDBOX_READS);
+}

@@ -1,0 +1,217 @@
+/*
+ * store: the mailboxes and messages of an account.
+ *
+ * An account is a folder `<root>/<id>/` with one file `mail.db`, made at first use (with INBOX). A
+ * worker thread owns one `struct store`, which keeps the most recently used accounts open (three
+ * descriptors each). Every change is one transaction that takes the write lock at once, so deliver
+ * and imap processes may write the same account; one waits for the other.
+ *
+ *     struct store *store = store_new("/var/lib/hauberk/accounts", 1000);
+ *     struct store_result results[n];
+ *     struct store_notice notices[n];
+ *     if (!store_deliver(store, account, messages, n, low, results, notices, &count, error))
+ *             ... nothing was stored; try again later
+ *     ... send notices[0..count-1] to the imap processes; only now forget the queue's items
+ *
+ * Delivery is exactly once: {segment, place, recipient} of the queue's item is written in the same
+ * transaction, and a message that was delivered before is skipped and reported so.
+ *
+ * Every transaction that changes a mailbox takes one new modseq (RFC 7162) of the account. Envelope,
+ * structure and body structure are ready IMAP text, written at delivery and only copied by FETCH.
+ *
+ * Texts and rows in results live in the caller's arena; uid_sets given as out-parameters are the
+ * caller's to free and are cleared first. Calls on an unknown mailbox fail with FAULT_ABSENT. Disk
+ * and lock errors are temporary, and nothing of the call was done.
+ *
+ * Accounts are numbers here: who they are is the directory's business. It does not parse messages,
+ * check quota or send notices.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "db/db.h"
+#include "store/uid_set.h"
+
+/* System flags; keywords are the bits from STORE_KEYWORD_FIRST, numbered per account. */
+#define STORE_SEEN            (1 << 0)
+#define STORE_ANSWERED        (1 << 1)
+#define STORE_FLAGGED         (1 << 2)
+#define STORE_DELETED         (1 << 3)
+#define STORE_DRAFT           (1 << 4)
+#define STORE_KEYWORD_FIRST   8
+#define STORE_KEYWORD_LAST    62
+#define STORE_MAILBOX_MAX     1000 /* octets in a mailbox name */
+#define STORE_NO_SEGMENT      (-1) /* not from the queue (APPEND): no exactly-once row */
+#define STORE_ANY_MODSEQ      INT64_MAX
+#define STORE_GARBAGE_AT_ONCE 500
+
+struct store;
+
+enum store_answer {
+	STORE_FOUND,
+	STORE_ABSENT,
+	STORE_FAILED, /* error is filled */
+};
+
+struct store_message {
+	int64_t segment, place; /* the queue's item; or segment = STORE_NO_SEGMENT */
+	int64_t recipient;      /* its number within the item */
+	slice mailbox;          /* name; "INBOX" in any case */
+	slice content;          /* the message, CRLF lines */
+	int64_t received_us;
+	slice envelope, structure, bodystructure; /* as FETCH prints them */
+	int64_t flags;
+};
+
+enum store_outcome {
+	STORE_STORED,
+	STORE_ALREADY,    /* was delivered before; nothing done */
+	STORE_NO_MAILBOX, /* no such mailbox; nothing done for this message */
+};
+
+struct store_result {
+	enum store_outcome outcome;
+	int64_t mailbox; /* of STORE_STORED */
+	uint32_t uid, uidvalidity;
+};
+
+/* Sent by the caller to whoever watches the account, after the call returned. */
+struct store_notice {
+	int64_t account, mailbox, modseq;
+};
+
+struct store_mailbox {
+	int64_t id;
+	slice name;    /* UTF-8, levels separated by "/" */
+	slice special; /* "\\Sent" ..., or empty (RFC 6154) */
+	bool subscribed;
+	uint32_t uidvalidity, uidnext;
+	int64_t modseq; /* highest */
+	int64_t messages, unseen, deleted, bytes;
+};
+
+struct store_head {
+	slice envelope, structure, bodystructure;
+};
+
+struct store_row {
+	uint32_t uid;
+	int64_t flags, modseq, size, received_us;
+	int64_t body;           /* for store_head and store_body */
+	struct store_head head; /* when asked for */
+};
+
+struct store_changes {
+	int64_t modseq;         /* the mailbox is now at */
+	uint32_t uidnext;       /* likewise */
+	struct store_row *rows; /* new or changed, ascending */
+	size_t row_count;
+};
+
+enum store_flag_op { STORE_FLAGS_SET, STORE_FLAGS_ADD, STORE_FLAGS_REMOVE };
+
+/* What is kept and asked, for the test that prepares everything on every engine. */
+extern const struct db_program store_program;
+
+/* root must exist; at most `handles` accounts are open at once. */
+struct store *store_new(const char *root, size_t handles);
+void store_free(struct store *store);
+/* How long a call waits for another writer; 5 seconds at first. */
+void store_set_wait(struct store *store, int64_t ms);
+/* Closes the account's file if it is open. */
+void store_forget(struct store *store, int64_t account);
+
+/* Stores n messages in one transaction and forgets exactly-once rows of segments below low_segment
+ * (whose removal must be durable). results_out and notices_out have room for n. */
+bool store_deliver(struct store *store, int64_t account, const struct store_message *messages,
+    size_t n, int64_t low_segment, struct store_result *results_out,
+    struct store_notice *notices_out, size_t *notice_count_out, struct error *error);
+
+/* In the order of their names. */
+bool store_mailbox_list(struct store *store, int64_t account, struct arena *arena,
+    struct store_mailbox **mailboxes_out, size_t *count_out, struct error *error);
+/* By name, "INBOX" in any case. */
+enum store_answer store_mailbox_find(struct store *store, int64_t account, slice name,
+    struct arena *arena, struct store_mailbox *mailbox_out, struct error *error);
+/* By id: one row, cheap; tells whether anything changed. */
+enum store_answer store_mailbox_status(struct store *store, int64_t account, int64_t mailbox,
+    struct arena *arena, struct store_mailbox *mailbox_out, struct error *error);
+/* FAULT_DENIED when it exists. special may be empty. The new mailbox is not subscribed. */
+bool store_mailbox_create(struct store *store, int64_t account, slice name, slice special,
+    int64_t *mailbox_out, struct error *error);
+/* With its messages. INBOX is refused. */
+bool store_mailbox_delete(
+    struct store *store, int64_t account, int64_t mailbox, struct error *error);
+/* A new name; not for INBOX (whose RENAME is a move). Mailboxes below it are the caller's. */
+bool store_mailbox_rename(
+    struct store *store, int64_t account, int64_t mailbox, slice name, struct error *error);
+bool store_mailbox_subscribe(
+    struct store *store, int64_t account, int64_t mailbox, bool subscribed, struct error *error);
+/* Lowest UID without \Seen; 0 when there is none. */
+bool store_first_unseen(
+    struct store *store, int64_t account, int64_t mailbox, uint32_t *uid_out, struct error *error);
+
+/* The bit of a keyword (ASCII case ignored); create: makes it when it is new. STORE_ABSENT when it
+ * is not there (create false). With create: FAULT_LIMIT when all bits are taken. */
+enum store_answer store_find_keyword(struct store *store, int64_t account, slice name, bool create,
+    int *bit_out, struct error *error);
+/* Names by bit, 64 of them, empty where a bit has none; in the arena. */
+bool store_keywords(struct store *store, int64_t account, struct arena *arena, slice **names_out,
+    struct error *error);
+
+/* Status and UIDs of one moment, for SELECT. */
+bool store_select(struct store *store, int64_t account, int64_t mailbox, struct arena *arena,
+    struct store_mailbox *mailbox_out, struct uid_set *uids_out, struct error *error);
+/* At most `limit` rows with UIDs from lo to hi, ascending; fewer than limit: there are no more.
+ * The caller goes on from the last UID + 1. heads: fill row.head too. */
+bool store_rows(struct store *store, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
+    size_t limit, bool heads, struct arena *arena, struct store_row **rows_out, size_t *count_out,
+    struct error *error);
+/* FAULT_ABSENT when the message is gone. */
+bool store_head(struct store *store, int64_t account, int64_t body, struct arena *arena,
+    struct store_head *head_out, struct error *error);
+/* The message into out (cleared first; FAULT_LIMIT when it has no room). FAULT_ABSENT when gone. */
+bool store_body(
+    struct store *store, int64_t account, int64_t body, struct buf *out, struct error *error);
+/* What happened since modseq `since` to one who knew UIDs below uidnext: rows with UIDs from uidnext
+ * on, older rows whose flags changed, and UIDs that are gone (maybe more than the asker ever knew).
+ * uidnext 1: every row changed since. */
+bool store_changed(struct store *store, int64_t account, int64_t mailbox, int64_t since,
+    uint32_t uidnext, struct arena *arena, struct store_changes *changes_out,
+    struct uid_set *vanished_out, struct error *error);
+
+/* Changes flags of those in uids whose modseq is at most unchanged_since (STORE_ANY_MODSEQ: all).
+ * Gives every row of uids that exists, as it is now, ascending, except those refused as changed
+ * (refused_out, NULL allowed). notice_out->modseq is the rows' modseq where flags really changed, and
+ * 0 when none did. The commit is not synced: flags may be lost with the power. */
+struct store_flag_change {
+	enum store_flag_op op;
+	int64_t flags;
+	int64_t unchanged_since;
+};
+bool store_flags(struct store *store, int64_t account, int64_t mailbox, const struct uid_set *uids,
+    const struct store_flag_change *change, struct arena *arena, struct store_row **rows_out,
+    size_t *count_out, struct uid_set *refused_out, struct store_notice *notice_out,
+    struct error *error);
+/* Removes those of uids (NULL: of all) that have \Deleted. notice_out->modseq is 0 when none had. */
+bool store_expunge(struct store *store, int64_t account, int64_t mailbox,
+    const struct uid_set *uids, struct uid_set *gone_out, struct store_notice *notice_out,
+    struct error *error);
+/* COPY, or MOVE when `move`: those of uids that exist, in order. from_out and to_out correspond
+ * (COPYUID); notices_out has room for 2, the target's first. FAULT_ABSENT: no such target. */
+bool store_copy(struct store *store, int64_t account, int64_t mailbox, const struct uid_set *uids,
+    int64_t target, bool move, struct uid_set *from_out, struct uid_set *to_out,
+    struct store_notice *notices_out, size_t *notice_count_out, struct error *error);
+
+/* Background turns, on a store of their own thread. */
+/* Frees at most STORE_GARBAGE_AT_ONCE bodies that nothing names any more; more_out: call again. */
+bool store_collect(struct store *store, int64_t account, bool *more_out, struct error *error);
+/* Moves what is in the write-ahead log into the file, without making a writer wait. */
+bool store_checkpoint(struct store *store, int64_t account, struct error *error);
+/* Counters, rows and bodies agree. Otherwise false, with FAULT_LOCAL, not temporary, saying where. */
+bool store_verify(struct store *store, int64_t account, struct error *error);
+
+#endif
