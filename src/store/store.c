@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -93,6 +94,20 @@ static bool need_account(struct db *db, int64_t account, struct error *error)
 	return db_begin(db, error) && store_finish(db, make_account(db, account, error), error);
 }
 
+/* The folder's name must be as durable as what is stored in it: it is synced before the file exists,
+ * so that whoever finds the file need not sync again. */
+static bool make_folder(struct store *store, int64_t account, struct error *error)
+{
+	size_t room = strlen(store->root) + PATH_ROOM;
+	char *path = memory_new(1, room);
+	bool ok;
+
+	snprintf(path, room, "%s/%lld", store->root, (long long)account);
+	ok = folder_make(path, FOLDER_MODE, error) && folder_sync(store->root, error);
+	free(path);
+	return ok;
+}
+
 static bool open_account(struct store *store, int64_t account, struct deadline until,
     struct db **db_out, struct error *error)
 {
@@ -105,11 +120,9 @@ static bool open_account(struct store *store, int64_t account, struct deadline u
 	char *path = memory_new(1, room);
 	bool ok;
 
-	/* The folder's name must be as durable as what is stored in it. */
-	snprintf(path, room, "%s/%lld", store->root, (long long)account);
-	ok = folder_make(path, FOLDER_MODE, error) && folder_sync(store->root, error);
 	snprintf(path, room, "%s/%lld/mail.db", store->root, (long long)account);
-	ok = ok && db_open(path, &store_program, &options, until, db_out, error);
+	ok = (access(path, F_OK) == 0 || make_folder(store, account, error)) &&
+	    db_open(path, &store_program, &options, until, db_out, error);
 	free(path);
 	if (ok && !need_account(*db_out, account, error)) {
 		db_close(*db_out);
