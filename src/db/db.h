@@ -157,7 +157,8 @@ int64_t db_column_number(struct db_stmt *st, int n);
 int64_t db_column_time(struct db_stmt *st, int n);
 slice db_column_text(struct db_stmt *st, int n);
 slice db_column_bytes(struct db_stmt *st, int n);
-/* Ends the statement; false when anything since db_use failed. */
+/* Ends the statement; false when anything since db_use failed. A change happens whole with its first
+ * step; without one it does not happen. */
 bool db_done(struct db_stmt *st, struct error *error);
 /* Steps to the end, then db_done. */
 bool db_run(struct db_stmt *st, struct error *error);

@@ -11,7 +11,7 @@ struct db_stmt {
 	const struct db_query *query;
 	sqlite3_stmt *prepared; /* NULL until first used */
 	struct error *failed;   /* the first error since db_use */
-	bool in_use, ended;
+	bool in_use, stepped, ended;
 };
 
 struct db {

@@ -32,7 +32,7 @@ struct db_stmt *db_use(struct db *db, size_t query)
 	if (st->in_use)
 		panic("%s: statement %s is used twice", db->path, st->query->name);
 	st->in_use = true;
-	st->ended = false;
+	st->stepped = st->ended = false;
 	if (!st->prepared) {
 		int rc = sqlite3_prepare_v3(
 		    db->sqlite, st->query->sql, -1, SQLITE_PREPARE_PERSISTENT, &st->prepared, NULL);
@@ -91,6 +91,7 @@ bool db_step(struct db_stmt *st)
 
 	if (st->failed || st->ended)
 		return false;
+	st->stepped = true;
 	rc = sqlite3_step(st->prepared);
 	if (rc == SQLITE_ROW)
 		return true;
@@ -155,7 +156,7 @@ bool db_done(struct db_stmt *st, struct error *error)
 	bool ok;
 
 	/* A change ends, and may fail, only with its last step. */
-	if (st->prepared && !sqlite3_stmt_readonly(st->prepared))
+	if (st->stepped && !sqlite3_stmt_readonly(st->prepared))
 		while (db_step(st))
 			;
 	if (st->prepared) {

@@ -43,7 +43,8 @@
 #define STORE_DRAFT           (1 << 4)
 #define STORE_KEYWORD_FIRST   8
 #define STORE_KEYWORD_LAST    62
-#define STORE_MAILBOX_MAX     1000 /* octets in a mailbox name */
+#define STORE_FLAGS_ALL       (INT64_MAX & ~INT64_C(0xe0)) /* what a message may have */
+#define STORE_MAILBOX_MAX     1000                         /* octets in a mailbox name */
 #define STORE_NO_SEGMENT      (-1) /* not from the queue (APPEND): no exactly-once row */
 #define STORE_ANY_MODSEQ      INT64_MAX
 #define STORE_GARBAGE_AT_ONCE 500
@@ -58,9 +59,11 @@ enum store_answer {
 
 struct store_message {
 	int64_t segment, place; /* the queue's item; or segment = STORE_NO_SEGMENT */
-	int64_t recipient;      /* its number within the item */
-	slice mailbox;          /* name; "INBOX" in any case */
-	slice content;          /* the message, CRLF lines */
+	/* Its number within the item. Two copies for one recipient need two numbers: the second of
+	 * the same number is "already there", whatever its mailbox. */
+	int64_t recipient;
+	slice mailbox; /* name; "INBOX" in any case */
+	slice content; /* the message, CRLF lines */
 	int64_t received_us;
 	slice envelope, structure, bodystructure; /* as FETCH prints them */
 	int64_t flags;
@@ -102,13 +105,6 @@ struct store_row {
 	int64_t flags, modseq, size, received_us;
 	int64_t body;           /* for store_head and store_body */
 	struct store_head head; /* when asked for */
-};
-
-struct store_changes {
-	int64_t modseq;         /* the mailbox is now at */
-	uint32_t uidnext;       /* likewise */
-	struct store_row *rows; /* new or changed, ascending */
-	size_t row_count;
 };
 
 enum store_flag_op { STORE_FLAGS_SET, STORE_FLAGS_ADD, STORE_FLAGS_REMOVE };
@@ -176,26 +172,28 @@ bool store_head(struct store *store, int64_t account, int64_t body, struct arena
 /* The message into out (cleared first; FAULT_LIMIT when it has no room). FAULT_ABSENT when gone. */
 bool store_body(
     struct store *store, int64_t account, int64_t body, struct buf *out, struct error *error);
-/* What happened since modseq `since` to one who knew UIDs below uidnext: rows with UIDs from uidnext
- * on, older rows whose flags changed, and UIDs that are gone (maybe more than the asker ever knew).
- * uidnext 1: every row changed since. */
+/* What happened since modseq `since` to one who knew UIDs below uidnext. changed_out: UIDs from
+ * uidnext on, and older ones whose flags changed (read them with store_rows). vanished_out: UIDs that
+ * are gone, maybe more than the asker ever knew. uidnext 1: every message changed since.
+ * mailbox_out: the mailbox at that moment (its modseq is the next `since`). */
 bool store_changed(struct store *store, int64_t account, int64_t mailbox, int64_t since,
-    uint32_t uidnext, struct arena *arena, struct store_changes *changes_out,
-    struct uid_set *vanished_out, struct error *error);
+    uint32_t uidnext, struct arena *arena, struct store_mailbox *mailbox_out,
+    struct uid_set *changed_out, struct uid_set *vanished_out, struct error *error);
 
-/* Changes flags of those in uids whose modseq is at most unchanged_since (STORE_ANY_MODSEQ: all).
- * Gives every row of uids that exists, as it is now, ascending, except those refused as changed
- * (refused_out, NULL allowed). notice_out->modseq is the rows' modseq where flags really changed, and
- * 0 when none did. The commit is not synced: flags may be lost with the power. */
 struct store_flag_change {
 	enum store_flag_op op;
 	int64_t flags;
-	int64_t unchanged_since;
+	int64_t
+	    unchanged_since; /* leave messages with a higher modseq alone; or STORE_ANY_MODSEQ */
 };
+
+/* Changes flags of those in uids that exist. changed_out: whose flags are other than before, all now
+ * with the modseq of the notice; refused_out: left alone because of unchanged_since. The rows as they
+ * are now come from store_rows. notice_out->modseq is 0 when nothing changed. The commit is not
+ * synced: flags may be lost with the power. */
 bool store_flags(struct store *store, int64_t account, int64_t mailbox, const struct uid_set *uids,
-    const struct store_flag_change *change, struct arena *arena, struct store_row **rows_out,
-    size_t *count_out, struct uid_set *refused_out, struct store_notice *notice_out,
-    struct error *error);
+    const struct store_flag_change *change, struct uid_set *changed_out,
+    struct uid_set *refused_out, struct store_notice *notice_out, struct error *error);
 /* Removes those of uids (NULL: of all) that have \Deleted. notice_out->modseq is 0 when none had. */
 bool store_expunge(struct store *store, int64_t account, int64_t mailbox,
     const struct uid_set *uids, struct uid_set *gone_out, struct store_notice *notice_out,

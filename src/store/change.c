@@ -1,0 +1,216 @@
+/* Flags, removal, copies: what clients do to messages that are there. */
+#include "store/internal.h"
+
+/* Flag changes with fewer UIDs between them are noted as one span: a reader looks at the modseq of
+ * each row anyway. */
+#define SPAN_GAP 64
+
+struct work {
+	struct db *db;
+	int64_t account, mailbox, modseq;
+	struct tally tally;
+	/* flags */
+	const struct store_flag_change *change;
+	struct uid_set *changed, *refused;
+	/* expunge, copy */
+	bool move;
+	struct uid_set *gone, *to;
+	struct store_mailbox target;
+	struct tally target_tally;
+};
+
+static int64_t new_flags(const struct store_flag_change *change, int64_t old)
+{
+	int64_t flags = change->flags & STORE_FLAGS_ALL;
+
+	switch (change->op) {
+	case STORE_FLAGS_ADD:
+		return old | flags;
+	case STORE_FLAGS_REMOVE:
+		return old & ~flags;
+	case STORE_FLAGS_SET:
+		break;
+	}
+	return flags;
+}
+
+static bool flag_one(void *context, const struct store_row *row, struct error *error)
+{
+	struct work *w = context;
+	int64_t flags = new_flags(w->change, row->flags);
+	struct db_stmt *st;
+
+	if (row->modseq > w->change->unchanged_since) {
+		uid_set_add(w->refused, row->uid, row->uid);
+		return true;
+	}
+	if (flags == row->flags)
+		return true;
+	tally_message(&w->tally, row->flags, row->size, -1);
+	tally_message(&w->tally, flags, row->size, 1);
+	uid_set_add(w->changed, row->uid, row->uid);
+	st = db_use(w->db, Q_MESSAGE_FLAGS);
+	db_bind_id(st, 1, w->account);
+	db_bind_id(st, 2, w->mailbox);
+	db_bind_id(st, 3, row->uid);
+	db_bind_number(st, 4, flags);
+	db_bind_number(st, 5, w->modseq);
+	return db_run(st, error);
+}
+
+static bool note_flags(struct work *w, struct error *error)
+{
+	struct uid_set spans = { 0 };
+	bool ok;
+
+	for (size_t i = 0; i < w->changed->n; i++) {
+		uint32_t lo = w->changed->ranges[i].lo, last = uid_set_last(&spans);
+
+		if (last && lo - last <= SPAN_GAP)
+			lo = last + 1;
+		uid_set_add(&spans, lo, w->changed->ranges[i].hi);
+	}
+	ok = changes_add(w->db, w->account, w->mailbox, w->modseq, CHANGE_FLAGS, &spans, error);
+	uid_set_free(&spans);
+	return ok;
+}
+
+/* The modseq first: it locks the account's row where the engine locks rows. */
+static bool start(struct work *w, struct error *error)
+{
+	struct store_mailbox mailbox;
+
+	return account_next(w->db, w->account, 0, &w->modseq, NULL, error) &&
+	    mailbox_need(w->db, w->account, w->mailbox, NULL, &mailbox, error);
+}
+
+/* Ends the transaction; one that changed nothing is taken back and costs no write. */
+static bool end(
+    struct work *w, bool ok, bool changed, struct store_notice *notice_out, struct error *error)
+{
+	*notice_out = (struct store_notice){ w->account, w->mailbox, 0 };
+	if (ok && !changed) {
+		db_rollback(w->db);
+		return true;
+	}
+	ok = ok && tally_write(w->db, w->account, w->mailbox, w->modseq, &w->tally, error);
+	if (!store_finish(w->db, ok, error))
+		return false;
+	notice_out->modseq = w->modseq;
+	return true;
+}
+
+bool store_flags(struct store *store, int64_t account, int64_t mailbox, const struct uid_set *uids,
+    const struct store_flag_change *change, struct uid_set *changed_out,
+    struct uid_set *refused_out, struct store_notice *notice_out, struct error *error)
+{
+	struct work w = { .account = account,
+		.mailbox = mailbox,
+		.change = change,
+		.changed = changed_out,
+		.refused = refused_out };
+	struct row_visit visit = { store, NULL, account, mailbox, uids, flag_one, &w };
+	bool ok;
+
+	uid_set_clear(changed_out);
+	uid_set_clear(refused_out);
+	if (!store_begin(store, account, DB_SYNC_NORMAL, &w.db, error))
+		return false;
+	visit.db = w.db;
+	ok = start(&w, error) && rows_visit(&visit, error) && note_flags(&w, error);
+	return end(&w, ok, changed_out->n > 0, notice_out, error);
+}
+
+static bool expunge_one(void *context, const struct store_row *row, struct error *error)
+{
+	struct work *w = context;
+
+	if (!(row->flags & STORE_DELETED))
+		return true;
+	tally_message(&w->tally, row->flags, row->size, -1);
+	uid_set_add(w->gone, row->uid, row->uid);
+	return message_remove(w->db, w->account, w->mailbox, row->uid, error) &&
+	    body_refer(w->db, w->account, row->body, -1, error);
+}
+
+bool store_expunge(struct store *store, int64_t account, int64_t mailbox,
+    const struct uid_set *uids, struct uid_set *gone_out, struct store_notice *notice_out,
+    struct error *error)
+{
+	struct work w = { .account = account, .mailbox = mailbox, .gone = gone_out };
+	struct row_visit visit = { store, NULL, account, mailbox, uids, expunge_one, &w };
+	bool ok;
+
+	uid_set_clear(gone_out);
+	if (!store_begin(store, account, DB_SYNC_FULL, &w.db, error))
+		return false;
+	visit.db = w.db;
+	ok = start(&w, error) && rows_visit(&visit, error) &&
+	    changes_add(w.db, account, mailbox, w.modseq, CHANGE_GONE, gone_out, error);
+	return end(&w, ok, gone_out->n > 0, notice_out, error);
+}
+
+static bool copy_one(void *context, const struct store_row *row, struct error *error)
+{
+	struct work *w = context;
+	struct store_row copy = *row;
+	uint32_t before = row->uid;
+
+	/* Copies made now have UIDs from uidnext on: into the same mailbox they are not copied again. */
+	if (w->target.id == w->mailbox && before >= w->target.uidnext)
+		return true;
+	if (w->target.uidnext + w->target_tally.uids >= UINT32_MAX)
+		return error_plain(error, FAULT_LIMIT, "the mailbox has no UIDs left");
+	copy.uid = w->target.uidnext + (uint32_t)w->target_tally.uids++;
+	copy.modseq = w->modseq;
+	tally_message(&w->target_tally, row->flags, row->size, 1);
+	uid_set_add(w->gone, before, before);
+	uid_set_add(w->to, copy.uid, copy.uid);
+	if (!message_add(w->db, w->account, w->target.id, &copy, error))
+		return false;
+	if (!w->move)
+		return body_refer(w->db, w->account, row->body, 1, error);
+	tally_message(&w->tally, row->flags, row->size, -1);
+	return message_remove(w->db, w->account, w->mailbox, before, error);
+}
+
+static bool copy_all(
+    struct work *w, const struct row_visit *visit, int64_t target, struct error *error)
+{
+	if (!start(w, error) || !mailbox_need(w->db, w->account, target, NULL, &w->target, error) ||
+	    !rows_visit(visit, error))
+		return false;
+	if (w->to->n == 0)
+		return true;
+	if (!tally_write(w->db, w->account, target, w->modseq, &w->target_tally, error))
+		return false;
+	return !w->move ||
+	    (changes_add(w->db, w->account, w->mailbox, w->modseq, CHANGE_GONE, w->gone, error) &&
+		tally_write(w->db, w->account, w->mailbox, w->modseq, &w->tally, error));
+}
+
+bool store_copy(struct store *store, int64_t account, int64_t mailbox, const struct uid_set *uids,
+    int64_t target, bool move, struct uid_set *from_out, struct uid_set *to_out,
+    struct store_notice *notices_out, size_t *notice_count_out, struct error *error)
+{
+	struct work w = {
+		.account = account, .mailbox = mailbox, .move = move, .gone = from_out, .to = to_out
+	};
+	struct row_visit visit = { store, NULL, account, mailbox, uids, copy_one, &w };
+
+	uid_set_clear(from_out);
+	uid_set_clear(to_out);
+	*notice_count_out = 0;
+	if (!store_begin(store, account, DB_SYNC_FULL, &w.db, error))
+		return false;
+	visit.db = w.db;
+	if (!store_finish(w.db, copy_all(&w, &visit, target, error), error))
+		return false;
+	if (to_out->n == 0)
+		return true;
+	notices_out[(*notice_count_out)++] = (struct store_notice){ account, target, w.modseq };
+	if (move && target != mailbox)
+		notices_out[(*notice_count_out)++] =
+		    (struct store_notice){ account, mailbox, w.modseq };
+	return true;
+}

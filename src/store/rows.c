@@ -1,0 +1,241 @@
+#include "store/internal.h"
+
+static void read_row(struct db_stmt *st, struct arena *arena, struct store_row *row)
+{
+	*row = (struct store_row){ .uid = (uint32_t)db_column_id(st, 0),
+		.flags = db_column_number(st, 1),
+		.modseq = db_column_number(st, 2),
+		.size = db_column_number(st, 3),
+		.received_us = db_column_time(st, 4),
+		.body = db_column_id(st, 5) };
+	if (arena) {
+		row->head.envelope = arena_copy(arena, db_column_bytes(st, 6));
+		row->head.structure = arena_copy(arena, db_column_bytes(st, 7));
+		row->head.bodystructure = arena_copy(arena, db_column_bytes(st, 8));
+	}
+}
+
+bool rows_read(struct db *db, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
+    size_t max, struct arena *arena, struct store_row *rows, size_t *count_out, struct error *error)
+{
+	struct db_stmt *st = db_use(db, arena ? Q_MESSAGE_HEADS : Q_MESSAGE_ROWS);
+
+	*count_out = 0;
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	db_bind_id(st, 3, lo);
+	db_bind_id(st, 4, hi);
+	db_bind_number(st, 5, (int64_t)max);
+	while (*count_out < max && db_step(st))
+		read_row(st, arena, &rows[(*count_out)++]);
+	return db_done(st, error);
+}
+
+static bool visit_range(
+    const struct row_visit *visit, uint32_t lo, uint32_t hi, struct error *error)
+{
+	struct store_row *chunk = visit->store->chunk;
+	size_t n;
+
+	do {
+		if (!rows_read(visit->db, visit->account, visit->mailbox, lo, hi, STORE_CHUNK, NULL,
+			chunk, &n, error))
+			return false;
+		for (size_t i = 0; i < n; i++)
+			if (!visit->fn(visit->context, &chunk[i], error))
+				return false;
+		if (n)
+			lo = chunk[n - 1].uid + 1;
+	} while (n == STORE_CHUNK && lo != 0 && lo <= hi);
+	return true;
+}
+
+bool rows_visit(const struct row_visit *visit, struct error *error)
+{
+	if (!visit->uids)
+		return visit_range(visit, 1, UINT32_MAX, error);
+	for (size_t i = 0; i < visit->uids->n; i++)
+		if (!visit_range(
+			visit, visit->uids->ranges[i].lo, visit->uids->ranges[i].hi, error))
+			return false;
+	return true;
+}
+
+bool store_rows(struct store *store, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
+    size_t limit, bool heads, struct arena *arena, struct store_row **rows_out, size_t *count_out,
+    struct error *error)
+{
+	struct db *db;
+
+	*count_out = 0;
+	if (!store_use(store, account, &db, error))
+		return false;
+	*rows_out = ARENA_ARRAY(arena, struct store_row, limit);
+	return rows_read(
+	    db, account, mailbox, lo, hi, limit, heads ? arena : NULL, *rows_out, count_out, error);
+}
+
+bool store_head(struct store *store, int64_t account, int64_t body, struct arena *arena,
+    struct store_head *head_out, struct error *error)
+{
+	struct db_stmt *st;
+	struct db *db;
+	bool found;
+
+	if (!store_use(store, account, &db, error))
+		return false;
+	st = db_use(db, Q_HEAD_GET);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, body);
+	found = db_step(st);
+	head_out->envelope = arena_copy(arena, db_column_bytes(st, 0));
+	head_out->structure = arena_copy(arena, db_column_bytes(st, 1));
+	head_out->bodystructure = arena_copy(arena, db_column_bytes(st, 2));
+	if (!db_done(st, error))
+		return false;
+	return found || error_plain(error, FAULT_ABSENT, "the message is gone");
+}
+
+bool store_body(
+    struct store *store, int64_t account, int64_t body, struct buf *out, struct error *error)
+{
+	struct db_stmt *st;
+	struct db *db;
+	bool found;
+
+	buf_clear(out);
+	if (!store_use(store, account, &db, error))
+		return false;
+	st = db_use(db, Q_DATA_GET);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, body);
+	found = db_step(st);
+	if (found)
+		buf_add(out, db_column_bytes(st, 0));
+	if (!db_done(st, error))
+		return false;
+	if (!found)
+		return error_plain(error, FAULT_ABSENT, "the message is gone");
+	return !out->full || error_plain(error, FAULT_LIMIT, "the message is too large to be read");
+}
+
+/* UIDs of a statement's first column. */
+static bool collect_uids(struct db_stmt *st, struct uid_set *set, struct error *error)
+{
+	while (db_step(st)) {
+		uint32_t uid = (uint32_t)db_column_id(st, 0);
+
+		if (uid)
+			uid_set_add(set, uid, uid);
+	}
+	return db_done(st, error);
+}
+
+static bool select_mailbox(struct db *db, int64_t account, int64_t mailbox, struct arena *arena,
+    struct store_mailbox *mailbox_out, struct uid_set *uids_out, struct error *error)
+{
+	struct db_stmt *st;
+
+	if (!mailbox_need(db, account, mailbox, arena, mailbox_out, error))
+		return false;
+	st = db_use(db, Q_MESSAGE_UIDS);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	return collect_uids(st, uids_out, error);
+}
+
+bool store_select(struct store *store, int64_t account, int64_t mailbox, struct arena *arena,
+    struct store_mailbox *mailbox_out, struct uid_set *uids_out, struct error *error)
+{
+	struct db *db;
+
+	uid_set_clear(uids_out);
+	if (!store_use(store, account, &db, error) || !db_begin_read(db, error))
+		return false;
+	return store_finish(
+	    db, select_mailbox(db, account, mailbox, arena, mailbox_out, uids_out, error), error);
+}
+
+bool store_first_unseen(
+    struct store *store, int64_t account, int64_t mailbox, uint32_t *uid_out, struct error *error)
+{
+	struct db_stmt *st;
+	struct db *db;
+
+	*uid_out = 0;
+	if (!store_use(store, account, &db, error))
+		return false;
+	st = db_use(db, Q_MESSAGE_UNSEEN);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	if (db_step(st))
+		*uid_out = (uint32_t)db_column_id(st, 0);
+	return db_done(st, error);
+}
+
+/* Messages from lo to hi whose modseq is above since. */
+static bool add_changed(struct db *db, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
+    int64_t since, struct uid_set *changed_out, struct error *error)
+{
+	struct db_stmt *st = db_use(db, Q_MESSAGE_CHANGED);
+
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	db_bind_id(st, 3, lo);
+	db_bind_id(st, 4, hi);
+	db_bind_number(st, 5, since);
+	return collect_uids(st, changed_out, error);
+}
+
+/* What the change rows say: spans in which flags changed, and what is gone. */
+static bool read_changes(struct db *db, int64_t account, int64_t mailbox, int64_t since,
+    struct uid_set *spans, struct uid_set *vanished_out, struct error *error)
+{
+	struct db_stmt *st = db_use(db, Q_CHANGE_LIST);
+
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	db_bind_number(st, 3, since);
+	while (db_step(st)) {
+		uint32_t lo = (uint32_t)db_column_id(st, 0), hi = (uint32_t)db_column_id(st, 1);
+		bool gone = db_column_number(st, 2) == CHANGE_GONE;
+
+		if (lo && lo <= hi)
+			uid_set_add(gone ? vanished_out : spans, lo, hi);
+	}
+	return db_done(st, error);
+}
+
+static bool find_changes(struct db *db, int64_t account, int64_t mailbox, int64_t since,
+    uint32_t uidnext, struct uid_set *changed_out, struct uid_set *vanished_out,
+    struct error *error)
+{
+	struct uid_set spans = { 0 };
+	bool ok = read_changes(db, account, mailbox, since, &spans, vanished_out, error);
+
+	uid_set_remove(&spans, uidnext, UINT32_MAX);
+	for (size_t i = 0; ok && i < spans.n; i++)
+		ok = add_changed(db, account, mailbox, spans.ranges[i].lo, spans.ranges[i].hi,
+		    since, changed_out, error);
+	uid_set_free(&spans);
+	return ok &&
+	    add_changed(db, account, mailbox, uidnext, UINT32_MAX, since, changed_out, error);
+}
+
+bool store_changed(struct store *store, int64_t account, int64_t mailbox, int64_t since,
+    uint32_t uidnext, struct arena *arena, struct store_mailbox *mailbox_out,
+    struct uid_set *changed_out, struct uid_set *vanished_out, struct error *error)
+{
+	struct db *db;
+	bool ok;
+
+	uid_set_clear(changed_out);
+	uid_set_clear(vanished_out);
+	if (!store_use(store, account, &db, error) || !db_begin_read(db, error))
+		return false;
+	ok = mailbox_need(db, account, mailbox, arena, mailbox_out, error) &&
+	    (mailbox_out->modseq <= since ||
+		find_changes(
+		    db, account, mailbox, since, uidnext, changed_out, vanished_out, error));
+	return store_finish(db, ok, error);
+}
