@@ -31,8 +31,10 @@ enum message_type {
 	MESSAGE_PEER,  /* N role, N instance, D: a fresh channel to that process */
 	MESSAGE_DRAIN, /* finish what is begun, accept nothing new, end */
 	/* a role to main */
-	MESSAGE_READY,  /* locked in its sandbox, serving */
-	MESSAGE_STATUS, /* -> T text for people */
+	MESSAGE_READY,  /* N Landlock ABI (0: none): locked in its sandbox, serving */
+	MESSAGE_STATUS, /* control asks -> T text for people */
+	/* a command to control, on its local socket */
+	MESSAGE_COMMAND, /* N words, T each word, T secret -> N status, T text for people */
 	/* to keys */
 	MESSAGE_SIGN, /* T key name, T digest -> T signature */
 	/* to auth */
@@ -41,7 +43,7 @@ enum message_type {
 	MESSAGE_REMOVE_PASSWORD, /* N account -> */
 	/* smtp to queue */
 	MESSAGE_SEGMENT_OPEN, /* N segment: this process appends only to this one from now on */
-	MESSAGE_ACCEPTED,     /* N segment, N place, N length -> */
+	MESSAGE_ACCEPTED, /* N segment, N place, N length, N alone (1: the segment's only one) -> */
 	/* queue to deliver */
 	MESSAGE_DELIVER, /* N segment, N place, N length, N lowest live segment, T recipient numbers done
 			    -> N count, then for each: N recipient, N outcome, T why */

@@ -37,26 +37,26 @@ bool stats_open(int fd, enum role me, int instance)
 	return true;
 }
 
-void stats_count(enum stat stat, int64_t by)
+void stats_count(enum statistic stat, int64_t by)
 {
 	if (own)
 		atomic_fetch_add_explicit(&own[stat], by, memory_order_relaxed);
 }
 
-void stats_set(enum stat stat, int64_t value)
+void stats_set(enum statistic stat, int64_t value)
 {
 	if (own)
 		atomic_store_explicit(&own[stat], value, memory_order_relaxed);
 }
 
-int64_t stats_read(enum role role, int instance, enum stat stat)
+int64_t stats_read(enum role role, int instance, enum statistic stat)
 {
 	return table
 	    ? atomic_load_explicit(&table->rows[role][instance][stat], memory_order_relaxed)
 	    : 0;
 }
 
-const char *stats_name(enum stat stat)
+const char *stats_name(enum statistic stat)
 {
 	static const char *const names[STAT_COUNT] = {
 		[STAT_SESSIONS] = "sessions",

@@ -11,7 +11,7 @@
 
 #include "proc/role.h"
 
-enum stat {
+enum statistic {
 	STAT_SESSIONS,  /* open now */
 	STAT_CONNECTED, /* since the start */
 	STAT_ACCEPTED,  /* messages answered with 250 */
@@ -28,11 +28,11 @@ int stats_create(void);
 /* Maps the table and picks the row of this process. */
 bool stats_open(int fd, enum role me, int instance);
 /* Adds to this process's counter; harmless before stats_open. */
-void stats_count(enum stat stat, int64_t by);
+void stats_count(enum statistic stat, int64_t by);
 /* Sets this process's counter. */
-void stats_set(enum stat stat, int64_t value);
+void stats_set(enum statistic stat, int64_t value);
 /* A counter of one process. */
-int64_t stats_read(enum role role, int instance, enum stat stat);
-const char *stats_name(enum stat stat);
+int64_t stats_read(enum role role, int instance, enum statistic stat);
+const char *stats_name(enum statistic stat);
 
 #endif

@@ -1,0 +1,129 @@
+/* Values of settings: from text and to text. */
+#include "main/conf.h"
+
+#include <stdio.h>
+
+const struct conf_row *conf_row_find(const struct conf_row *rows, size_t n, slice name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (slice_eq(slice_of(rows[i].name), name))
+			return &rows[i];
+	return NULL;
+}
+
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+static const struct unit sizes[] = { { "", 1 }, { "B", 1 }, { "KB", 1 << 10 }, { "MB", 1 << 20 },
+	{ "GB", 1 << 30 }, { NULL, 0 } };
+static const struct unit times[] = { { "ms", 1 }, { "s", 1000 }, { "min", 60000 }, { "h", 3600000 },
+	{ NULL, 0 } };
+static const struct unit plain[] = { { "", 1 }, { NULL, 0 } };
+
+static bool set_number(const struct conf_row *row, int64_t *value_out, slice text,
+    const struct unit *units, const char *example, struct error *error)
+{
+	size_t digits = 0;
+	uint64_t n;
+
+	while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
+		digits++;
+	slice unit = slice_trim(slice_from(text, digits));
+	if (!slice_number(slice_head(text, digits), INT64_MAX / (1 << 30), &n))
+		return error_input(
+		    error, "%s must be %s, not \"%.*s\"", row->name, example, SLICE_ARG(text));
+	for (; units->name; units++)
+		if (slice_eq_nocase(unit, slice_of(units->name)))
+			break;
+	if (!units->name)
+		return error_input(
+		    error, "%s must be %s, not \"%.*s\"", row->name, example, SLICE_ARG(text));
+	int64_t value = (int64_t)n * units->factor;
+	if (value < row->least || value > row->most)
+		return error_input(error, "%s is %.*s, but must be from %lld to %lld", row->name,
+		    SLICE_ARG(text), (long long)(row->least / units->factor),
+		    (long long)(row->most / units->factor));
+	*value_out = value;
+	return true;
+}
+
+static bool set_choice(const struct conf_row *row, const char **value_out, slice text,
+    struct arena *arena, struct error *error)
+{
+	slice rest = slice_of(row->choices);
+
+	while (rest.n) {
+		size_t end = slice_find(rest, '|');
+
+		if (slice_eq(slice_head(rest, end), text)) {
+			*value_out = arena_str(arena, text);
+			return true;
+		}
+		rest = slice_from(rest, end + 1);
+	}
+	return error_input(
+	    error, "%s must be one of %s, not \"%.*s\"", row->name, row->choices, SLICE_ARG(text));
+}
+
+bool conf_set(
+    const struct conf_row *row, void *where, slice text, struct arena *arena, struct error *error)
+{
+	void *value = (char *)where + row->offset;
+
+	switch (row->type) {
+	case CONF_TEXT:
+		if ((int64_t)text.n < row->least || (int64_t)text.n > row->most)
+			return error_input(error, "%s has %zu octets, but must have %lld to %lld",
+			    row->name, text.n, (long long)row->least, (long long)row->most);
+		*(const char **)value = arena_str(arena, text);
+		return true;
+	case CONF_NUMBER:
+		return set_number(row, value, text, plain, "a whole number", error);
+	case CONF_SIZE:
+		return set_number(row, value, text, sizes, "a size such as \"50 MB\"", error);
+	case CONF_TIME:
+		return set_number(
+		    row, value, text, times, "a time such as \"30 s\" or \"5 min\"", error);
+	case CONF_BOOL:
+		*(bool *)value = slice_eq(text, SLICE("true"));
+		return *(bool *)value || slice_eq(text, SLICE("false")) ||
+		    error_input(error, "%s must be true or false, not \"%.*s\"", row->name,
+			SLICE_ARG(text));
+	case CONF_CHOICE:
+		return set_choice(row, value, text, arena, error);
+	}
+	return false;
+}
+
+static const char *number_text(int64_t value, const struct unit *units, struct arena *arena)
+{
+	const struct unit *best = NULL;
+
+	for (; units->name; units++)
+		if (!best || (value && value % units->factor == 0))
+			best = units;
+	return arena_printf(arena, best->name[0] ? "\"%lld %s\"" : "%lld",
+	    (long long)(value / best->factor), best->name);
+}
+
+const char *conf_text(const struct conf_row *row, const void *where, struct arena *arena)
+{
+	const void *value = (const char *)where + row->offset;
+
+	switch (row->type) {
+	case CONF_TEXT:
+	case CONF_CHOICE:
+		return arena_printf(arena, "\"%s\"", *(const char *const *)value);
+	case CONF_NUMBER:
+		return number_text(*(const int64_t *)value, plain, arena);
+	case CONF_SIZE:
+		return number_text(*(const int64_t *)value, sizes, arena);
+	case CONF_TIME:
+		return number_text(*(const int64_t *)value, times, arena);
+	case CONF_BOOL:
+		return *(const bool *)value ? "true" : "false";
+	}
+	return "";
+}

@@ -1,0 +1,83 @@
+/*
+ * conf: what hauberk.conf says, as rows.
+ *
+ * Each setting is one row of conf_rows.c: name, type, range, default, which roles are told, help. From
+ * the rows come reading, `config check`, `config show`, the manual page and what each role is given,
+ * and nothing else than its rows is given to a role.
+ */
+#ifndef MAIN_CONF_H
+#define MAIN_CONF_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "net/session.h"
+#include "proc/role.h"
+
+#define CONF_LISTENERS 32
+
+struct conf_listener {
+	const char *protocol; /* "smtp", "imap", "pop3" */
+	const char *address;
+	int64_t port;
+	const char *tls; /* "no", "starttls", "always" */
+	bool plain_login;
+	bool submission;
+};
+
+struct conf {
+	const char *hostname;
+	const char *state_dir;
+	const char *run_dir;
+	const char *log_level;
+	const char *tls_certificate;
+	const char *tls_key;
+	int64_t smtp_processes, smtp_workers, smtp_max_sessions, smtp_max_message,
+	    smtp_max_recipients;
+	int64_t smtp_command_timeout_ms, smtp_data_timeout_ms, smtp_data_rate;
+	int64_t imap_processes, imap_workers, imap_max_sessions, imap_idle_timeout_ms,
+	    imap_login_timeout_ms;
+	int64_t deliver_workers;
+	struct conf_listener listeners[CONF_LISTENERS];
+	int listener_count;
+};
+
+enum conf_type { CONF_TEXT, CONF_NUMBER, CONF_SIZE, CONF_TIME, CONF_BOOL, CONF_CHOICE };
+
+struct conf_row {
+	const char *name; /* "smtp.maxMessageSize"; of a listener: "port" */
+	enum conf_type type;
+	size_t offset;        /* in struct conf, or struct conf_listener */
+	int64_t least, most;  /* numbers, octets, milliseconds */
+	const char *fallback; /* as written in a file; NULL: must be given */
+	const char *choices;  /* "a|b|c" */
+	unsigned roles;       /* ROLE_BIT()s that are told */
+	const char *help;     /* one line */
+};
+
+extern const struct conf_row conf_rows[];
+extern const size_t conf_row_count;
+extern const struct conf_row conf_listener_rows[];
+extern const size_t conf_listener_row_count;
+
+/* Where a row's value came from: the line of the file, 0 for the default. */
+struct conf_origin {
+	int lines[64]; /* by row */
+};
+
+/* Reads the file. Every mistake is said with file and line through complain(context, text); false when
+ * there was one. Texts live in the arena. */
+bool conf_read(const char *path, struct arena *arena, struct conf *conf_out,
+    struct conf_origin *origin_out, void (*complain)(void *context, const char *text),
+    void *context);
+/* Checks what the rows cannot: files that must be there, listeners that contradict each other. */
+bool conf_check(const struct conf *conf, const char *path,
+    void (*complain)(void *context, const char *text), void *context);
+/* Sets one row's value from text; false and a text of what is wrong. */
+bool conf_set(
+    const struct conf_row *row, void *where, slice text, struct arena *arena, struct error *error);
+/* A row's value as it would be written in a file. */
+const char *conf_text(const struct conf_row *row, const void *where, struct arena *arena);
+/* The row of that name, NULL when there is none. */
+const struct conf_row *conf_row_find(const struct conf_row *rows, size_t n, slice name);
+
+#endif

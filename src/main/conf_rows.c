@@ -1,0 +1,74 @@
+/* Every setting of hauberk.conf, one row each. */
+#include "main/conf.h"
+
+#include <stddef.h>
+
+#define ALL_ROLES   (ROLE_BIT(ROLE_COUNT) - 1)
+#define SMTP        ROLE_BIT(ROLE_SMTP)
+#define IMAP        ROLE_BIT(ROLE_IMAP)
+#define AT(member)  offsetof(struct conf, member)
+#define LAT(member) offsetof(struct conf_listener, member)
+#define KIB         1024LL
+#define SECOND      1000LL
+
+/* clang-format off */
+const struct conf_row conf_rows[] = {
+	{ "hostname", CONF_TEXT, AT(hostname), 1, 255, NULL, NULL, ALL_ROLES,
+	    "this server's full host name, as it greets and signs Received fields" },
+	{ "stateDir", CONF_TEXT, AT(state_dir), 1, 4000, "/var/lib/hauberk", NULL, ALL_ROLES,
+	    "folder of mail, spool and databases" },
+	{ "runDir", CONF_TEXT, AT(run_dir), 1, 90, "/run/hauberk", NULL, ROLE_BIT(ROLE_CONTROL),
+	    "folder of the socket for commands" },
+	{ "logLevel", CONF_CHOICE, AT(log_level), 0, 0, "info", "debug|info|warn", ALL_ROLES,
+	    "lowest level of the log lines written" },
+	{ "tls.certificate", CONF_TEXT, AT(tls_certificate), 0, 4000, "", NULL, 0,
+	    "file with the certificate chain in PEM, leaf first; ECDSA" },
+	{ "tls.key", CONF_TEXT, AT(tls_key), 0, 4000, "", NULL, 0,
+	    "file with the private key of the certificate in PEM" },
+	{ "smtp.processes", CONF_NUMBER, AT(smtp_processes), 0, 32, "0", NULL, 0,
+	    "processes that speak SMTP; 0: as many as there are cores, at least 2" },
+	{ "smtp.workers", CONF_NUMBER, AT(smtp_workers), 1, 256, "8", NULL, SMTP,
+	    "threads in each of them" },
+	{ "smtp.maxSessions", CONF_NUMBER, AT(smtp_max_sessions), 1, 1000000, "5000", NULL, SMTP,
+	    "connections in each of them; more wait" },
+	{ "smtp.maxMessageSize", CONF_SIZE, AT(smtp_max_message), 64 * KIB, 1024 * KIB * KIB, "50 MB", NULL, SMTP,
+	    "largest message accepted" },
+	{ "smtp.maxRecipients", CONF_NUMBER, AT(smtp_max_recipients), 100, 10000, "1000", NULL, SMTP,
+	    "most recipients of one message" },
+	{ "smtp.commandTimeout", CONF_TIME, AT(smtp_command_timeout_ms), 1 * SECOND, 3600 * SECOND, "5 min", NULL, SMTP,
+	    "how long a client may take for a command" },
+	{ "smtp.dataTimeout", CONF_TIME, AT(smtp_data_timeout_ms), 1 * SECOND, 3600 * SECOND, "60 s", NULL, SMTP,
+	    "over which time the rate of a message's data is measured" },
+	{ "smtp.dataRate", CONF_NUMBER, AT(smtp_data_rate), 1, 1000000, "100", NULL, SMTP,
+	    "slowest client accepted while it sends a message, octets a second" },
+	{ "imap.processes", CONF_NUMBER, AT(imap_processes), 0, 32, "0", NULL, 0,
+	    "processes that speak IMAP and POP3; 0: as many as there are cores, at least 2" },
+	{ "imap.workers", CONF_NUMBER, AT(imap_workers), 1, 256, "8", NULL, IMAP,
+	    "threads in each of them" },
+	{ "imap.maxSessions", CONF_NUMBER, AT(imap_max_sessions), 1, 1000000, "20000", NULL, IMAP,
+	    "connections in each of them; more wait" },
+	{ "imap.idleTimeout", CONF_TIME, AT(imap_idle_timeout_ms), 1 * SECOND, 24 * 3600 * SECOND, "30 min", NULL, IMAP,
+	    "how long a logged-in client may be silent (RFC 9051: at least 30 minutes)" },
+	{ "imap.loginTimeout", CONF_TIME, AT(imap_login_timeout_ms), 1 * SECOND, 3600 * SECOND, "60 s", NULL, IMAP,
+	    "how long a client may take between commands before it has logged in" },
+	{ "deliver.workers", CONF_NUMBER, AT(deliver_workers), 1, 256, "4", NULL, ROLE_BIT(ROLE_DELIVER),
+	    "threads that write mail into accounts" },
+};
+const size_t conf_row_count = sizeof conf_rows / sizeof conf_rows[0];
+
+const struct conf_row conf_listener_rows[] = {
+	{ "protocol", CONF_CHOICE, LAT(protocol), 0, 0, NULL, "smtp|imap|pop3", 0,
+	    "what is spoken there" },
+	{ "address", CONF_TEXT, LAT(address), 1, 60, NULL, NULL, 0,
+	    "IPv4 or IPv6 address to listen on; \"0.0.0.0\" and \"::\" are all of theirs" },
+	{ "port", CONF_NUMBER, LAT(port), 1, 65535, NULL, NULL, 0,
+	    "TCP port" },
+	{ "tls", CONF_CHOICE, LAT(tls), 0, 0, "starttls", "no|starttls|always", 0,
+	    "whether TLS is offered, or spoken from the first octet" },
+	{ "plainLogin", CONF_BOOL, LAT(plain_login), 0, 0, "false", NULL, 0,
+	    "accept passwords without TLS; for tests on loopback" },
+	{ "submission", CONF_BOOL, LAT(submission), 0, 0, "false", NULL, 0,
+	    "SMTP of our own users: nothing without a login (RFC 6409)" },
+};
+const size_t conf_listener_row_count = sizeof conf_listener_rows / sizeof conf_listener_rows[0];
+/* clang-format on */

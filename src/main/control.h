@@ -1,0 +1,22 @@
+/*
+ * control: what the commands do inside the role control.
+ */
+#ifndef MAIN_CONTROL_H
+#define MAIN_CONTROL_H
+
+#include "directory/directory.h"
+#include "proc/peers.h"
+
+#define COMMAND_WORDS 8
+
+struct command_request {
+	slice words[COMMAND_WORDS];
+	int count;
+	slice secret;
+};
+
+void control_init(struct peers *peers);
+/* Does the command; its text for people goes to out. The exit status: 0 done, 1 refused. */
+int control_command(struct directory *dir, const struct command_request *request, struct buf *out);
+
+#endif

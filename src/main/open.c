@@ -1,0 +1,150 @@
+#include "main/open.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "vault/keys.h"
+
+#define SECRET_MAX (1 << 20)
+
+static socklen_t listener_address(const struct conf_listener *l, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *in4 = (void *)out;
+	struct sockaddr_in6 *in6 = (void *)out;
+
+	memset(out, 0, sizeof *out);
+	if (inet_pton(AF_INET, l->address, &in4->sin_addr) == 1) {
+		in4->sin_family = AF_INET;
+		in4->sin_port = htons((uint16_t)l->port);
+		return sizeof *in4;
+	}
+	inet_pton(AF_INET6, l->address, &in6->sin6_addr);
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons((uint16_t)l->port);
+	return sizeof *in6;
+}
+
+int open_listener(const struct conf_listener *l, struct error *error)
+{
+	struct sockaddr_storage address;
+	socklen_t length = listener_address(l, &address);
+	int on = 1, fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (fd >= 0 && address.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, 1024) < 0) {
+		error_local(error, "cannot listen on %s port %lld (%s): %s", l->address,
+		    (long long)l->port, l->protocol, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int open_control(const struct conf *conf, struct error *error)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof address.sun_path, "%s/control.sock", conf->run_dir);
+	/* The state's lock is ours, so whoever made an older socket here is gone. */
+	unlink(address.sun_path);
+	mode_t before = umask(0117);
+	bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+	    listen(fd, 64) == 0;
+	umask(before);
+	if (ok)
+		return fd;
+	error_local(error, "cannot make the socket %s: %s", address.sun_path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+int open_sealed(const char *path, const char *name, struct error *error)
+{
+	struct buf content;
+	int fd = -1;
+
+	buf_init(&content, SECRET_MAX);
+	if (file_read(path, &content, error)) {
+		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		if (fd < 0 || !file_write_all(fd, buf_slice(&content), error) ||
+		    fcntl(fd, F_ADD_SEALS,
+			F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
+			error_local(error, "cannot keep %s in memory: %s", path, strerror(errno));
+			if (fd >= 0)
+				close(fd);
+			fd = -1;
+		}
+	}
+	if (content.p)
+		explicit_bzero(content.p, content.cap);
+	buf_free(&content);
+	return fd;
+}
+
+static bool check_certificate(const struct conf *conf, struct error *error)
+{
+	struct buf certificate, key;
+
+	buf_init(&certificate, SECRET_MAX);
+	buf_init(&key, SECRET_MAX);
+	bool ok = file_read(conf->tls_certificate, &certificate, error) &&
+	    file_read(conf->tls_key, &key, error) &&
+	    keys_match(buf_slice(&certificate), buf_slice(&key), error);
+	if (key.p)
+		explicit_bzero(key.p, key.cap);
+	buf_free(&certificate);
+	buf_free(&key);
+	return ok;
+}
+
+bool open_state(const struct conf *conf, struct error *error)
+{
+	static const struct {
+		const char *name;
+		unsigned mode;
+	} folders[] = { { "", 0750 }, { "/directory", 0750 }, { "/auth", 0700 }, { "/spool", 0750 },
+		{ "/accounts", 0750 } };
+	char path[4096];
+
+	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+		snprintf(path, sizeof path, "%s%s", conf->state_dir, folders[i].name);
+		if (!folder_make(path, folders[i].mode, error))
+			return false;
+	}
+	if (!folder_make(conf->run_dir, 0750, error))
+		return false;
+	return !conf->tls_certificate[0] || check_certificate(conf, error);
+}
+
+bool open_lock(const struct conf *conf, struct error *error)
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/lock", conf->state_dir);
+	/* Kept open, and the lock with it, until the process ends. */
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_local(error, "cannot open %s: %s", path, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		close(fd);
+		return error_local(error, "another server uses %s: it holds the lock on %s",
+		    conf->state_dir, path);
+	}
+	return true;
+}

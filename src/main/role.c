@@ -1,0 +1,306 @@
+#include "main/role.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "main/command.h"
+#include "net/tls.h"
+#include "proc/stats.h"
+
+#define MAIN_FD      3
+#define START_MS     30000
+#define SERVICES_MAX 32
+
+static const struct role_program *const programs[] = { &role_control, &role_keys, &role_auth,
+	&role_queue, &role_deliver, &role_smtp, &role_imap };
+
+static struct role_start start;
+static const struct role_program *program;
+
+int role_descriptor(const struct role_start *s, const char *name)
+{
+	for (int i = 0; i < s->descriptor_count; i++)
+		if (strcmp(s->descriptors[i].name, name) == 0)
+			return s->descriptors[i].fd;
+	return -1;
+}
+
+const char *role_path(struct role_start *s, const char *below)
+{
+	return arena_printf(s->arena, "%s/%s", s->conf.state_dir, below);
+}
+
+struct tls_context *role_tls(struct role_start *s, struct error *error)
+{
+	struct tls_context *context = NULL;
+	struct buf chain;
+	int fd = role_descriptor(s, "certificate");
+
+	if (fd < 0)
+		return NULL;
+	buf_init(&chain, 1 << 20);
+	if (file_read_fd(fd, "certificate", &chain, error))
+		context = tls_context_new(buf_slice(&chain), SLICE("tls.default"), error);
+	buf_free(&chain);
+	return context;
+}
+
+int role_listeners(
+    struct role_start *s, const char *protocol, const struct protocol *p, struct listener *out)
+{
+	int n = 0;
+
+	for (int i = 0; i < s->conf.listener_count; i++) {
+		const struct conf_listener *l = &s->conf.listeners[i];
+
+		if (strcmp(l->protocol, protocol) != 0)
+			continue;
+		out[n++] = (struct listener){
+			.fd = role_descriptor(s, arena_printf(s->arena, "listener %d", i)),
+			.name = arena_printf(
+			    s->arena, "%s %s:%lld", protocol, l->address, (long long)l->port),
+			.protocol = p,
+			.tls = strcmp(l->tls, "always") == 0 ? LISTENER_TLS
+			    : strcmp(l->tls, "no") == 0      ? LISTENER_CLEAR
+							     : LISTENER_STARTTLS,
+			.plain_login = l->plain_login,
+			.submission = l->submission,
+		};
+	}
+	return n;
+}
+
+/* ---- at run time ---- */
+
+static void take_peer(struct call *call)
+{
+	enum role role = (enum role)message_get_number(&call->in);
+	int instance = (int)message_get_number(&call->in);
+
+	if (message_done(&call->in) && call->fd >= 0 && role < ROLE_COUNT &&
+	    instance < ROLE_INSTANCES) {
+		peers_add(call->peers, role, instance, call->fd);
+		call->fd = -1;
+	}
+	call_end(call);
+}
+
+static void begin_drain(void)
+{
+	static bool draining;
+
+	if (draining)
+		return;
+	draining = true;
+	if (program->drain)
+		program->drain(&start);
+	else
+		peers_stop(start.peers, 0);
+}
+
+static void take_drain(struct call *call)
+{
+	call_end(call);
+	begin_drain();
+}
+
+static void on_signal(void *context, int signal)
+{
+	(void)context;
+	/* Ctrl-C reaches every process of a terminal; main decides what it means. */
+	if (signal == SIGTERM)
+		begin_drain();
+}
+
+static void on_lost(void *context, enum role role, int instance)
+{
+	if (role == ROLE_MAIN) {
+		log_warn("main.gone", kv_str("why", "main has ended; so does this role"));
+		peers_stop(start.peers, 0);
+	}
+	if (program->lost)
+		program->lost(context, role, instance);
+}
+
+/* ---- coming to life ---- */
+
+static void watch_signals(struct peers *peers)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	peers_watch_signals(peers, signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+/* "3 port" is port of listener 3. */
+static bool take_setting(slice name, slice value, struct error *error)
+{
+	size_t space = slice_find(name, ' ');
+	const struct conf_row *row = conf_row_find(conf_rows, conf_row_count, name);
+	uint64_t i;
+
+	if (row)
+		return conf_set(row, &start.conf, value, start.arena, error);
+	row =
+	    conf_row_find(conf_listener_rows, conf_listener_row_count, slice_from(name, space + 1));
+	if (!row || !slice_number(slice_head(name, space), CONF_LISTENERS - 1, &i))
+		return error_local(error, "unknown setting %.*s", SLICE_ARG(name));
+	if ((int)i >= start.conf.listener_count)
+		start.conf.listener_count = (int)i + 1;
+	return conf_set(row, &start.conf.listeners[i], value, start.arena, error);
+}
+
+/* One message of the start; *done_out at its end. */
+static bool take_start(const struct channel_head *head, struct message_reader *in, int fd,
+    bool *done_out, struct error *error)
+{
+	slice name = { 0 };
+
+	switch (head->type) {
+	case MESSAGE_SETTING:
+		name = message_get_text(in);
+		return take_setting(name, message_get_text(in), error);
+	case MESSAGE_DESCRIPTOR:
+		name = message_get_text(in);
+		if (fd < 0 || start.descriptor_count == ROLE_DESCRIPTORS)
+			return error_local(error, "no room for descriptor %.*s", SLICE_ARG(name));
+		start.descriptors[start.descriptor_count].name = arena_str(start.arena, name);
+		start.descriptors[start.descriptor_count++].fd = fd;
+		return true;
+	case MESSAGE_PEER: {
+		enum role role = (enum role)message_get_number(in);
+
+		peers_add(start.peers, role, (int)message_get_number(in), fd);
+		return true;
+	}
+	case MESSAGE_START:
+		*done_out = true;
+		return true;
+	default:
+		return error_local(error, "message %u before the start", head->type);
+	}
+}
+
+static bool receive_start(struct error *error)
+{
+	struct channel *main_channel = channel_new(MAIN_FD, ROLE_MAIN, 0, 1);
+	struct deadline deadline = deadline_in_ms(START_MS);
+	char *buffer = memory_new(1, MESSAGE_MAX);
+	bool done = false, ok = true;
+
+	while (ok && !done) {
+		struct pollfd p = { .fd = MAIN_FD, .events = POLLIN };
+		struct channel_head head;
+		size_t n;
+		int fd;
+
+		if (poll(&p, 1, deadline_left_ms(deadline)) != 1)
+			return error_local(error, "main did not say start");
+		enum channel_got got = channel_receive(main_channel, buffer, &n, &fd);
+		if (got == CHANNEL_GONE)
+			return error_local(error, "main has ended");
+		if (got == CHANNEL_EMPTY)
+			continue;
+		memcpy(&head, buffer, sizeof head);
+		struct message_reader in = { .rest = { buffer + sizeof head, n - sizeof head } };
+		ok = take_start(&head, &in, fd, &done, error);
+	}
+	free(buffer);
+	free(main_channel);
+	return ok;
+}
+
+static enum log_level level_of(const char *name)
+{
+	return strcmp(name, "debug") == 0 ? LOG_DEBUG
+	    : strcmp(name, "warn") == 0   ? LOG_WARN
+					  : LOG_INFO;
+}
+
+static void make_peers(void)
+{
+	static struct service services[SERVICES_MAX] = {
+		{ MESSAGE_PEER, ROLE_BIT(ROLE_MAIN), take_peer },
+		{ MESSAGE_DRAIN, ROLE_BIT(ROLE_MAIN), take_drain },
+	};
+	size_t own = program->service_count ? *program->service_count : 0;
+
+	for (size_t i = 0; i < own; i++)
+		services[2 + i] = program->services[i];
+	start.peers = peers_new(start.role, start.instance, services, 2 + own);
+}
+
+static void say_ready(void)
+{
+	struct message m;
+
+	message_begin(&m, MESSAGE_READY);
+	message_put_number(&m, (uint64_t)sandbox_landlock_abi());
+	peers_tell(start.peers, ROLE_MAIN, 0, &m, -1);
+	message_free(&m);
+}
+
+static int live(const char *who)
+{
+	struct peers_events events = { .context = &start,
+		.signal = on_signal,
+		.lost = on_lost,
+		.added = program->added,
+		.tick = program->tick };
+	struct error error;
+
+	make_peers();
+	if (!receive_start(&error)) {
+		log_warn("start.failed", kv_why(&error));
+		return 1;
+	}
+	log_open(who, STDERR_FILENO, level_of(start.conf.log_level));
+	stats_open(role_descriptor(&start, "stats"), start.role, start.instance);
+	watch_signals(start.peers);
+	peers_add(start.peers, ROLE_MAIN, 0, MAIN_FD);
+	peers_set_events(start.peers, &events);
+	if (!program->start(&start, &error)) {
+		log_warn("start.failed", kv_why(&error));
+		return 1;
+	}
+	say_ready();
+	return peers_run(start.peers);
+}
+
+static int run(int argc, char **argv)
+{
+	static char who[40];
+	uint64_t instance;
+
+	if (argc != 3 || !role_parse(slice_of(argv[1]), &start.role) ||
+	    !slice_number(slice_of(argv[2]), ROLE_INSTANCES - 1, &instance)) {
+		fprintf(stderr, "hauberk role is started by hauberk serve only\n");
+		return 2;
+	}
+	start.instance = (int)instance;
+	start.arena = arena_new(1 << 20);
+	snprintf(who, sizeof who, "%s.%s", argv[1], argv[2]);
+	prctl(PR_SET_NAME, who);
+	log_open(who, STDERR_FILENO, LOG_INFO);
+	for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++)
+		if (programs[i]->role == start.role)
+			program = programs[i];
+	return program ? live(who) : 2;
+}
+
+const struct command command_role = { "role", "", "", run };

@@ -1,0 +1,117 @@
+/* The role control: commands come in by the local socket, one at a time; only it writes directory.db. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "directory/directory.h"
+#include "main/control.h"
+#include "main/role.h"
+#include "net/ask.h"
+
+#define REQUEST_MS 2000
+
+static struct directory *directory;
+static int control_fd;
+
+/* Root, and who the server runs as. */
+static bool permitted(int fd)
+{
+	struct ucred who;
+	socklen_t length = sizeof who;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) < 0)
+		return false;
+	if (who.uid == 0 || who.uid == geteuid())
+		return true;
+	log_warn("command.refused", kv_num("uid", who.uid), kv_num("pid", who.pid));
+	return false;
+}
+
+static bool read_request(int fd, char *buffer, struct command_request *request)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct channel_head head;
+
+	if (poll(&p, 1, REQUEST_MS) != 1)
+		return false;
+	ssize_t n = recv(fd, buffer, MESSAGE_MAX, MSG_DONTWAIT);
+	if (n < (ssize_t)sizeof head)
+		return false;
+	memcpy(&head, buffer, sizeof head);
+	struct message_reader in = { .rest = { buffer + sizeof head, (size_t)n - sizeof head } };
+	uint64_t words = message_get_number(&in);
+	if (head.type != MESSAGE_COMMAND || words == 0 || words > COMMAND_WORDS)
+		return false;
+	request->count = (int)words;
+	for (int i = 0; i < request->count; i++)
+		request->words[i] = message_get_text(&in);
+	request->secret = message_get_text(&in);
+	return message_done(&in);
+}
+
+static void serve_command(int fd, char *buffer)
+{
+	struct command_request request = { 0 };
+	struct message m;
+	struct buf out;
+
+	buf_init(&out, MESSAGE_MAX - 1024);
+	int status = 1;
+	if (!permitted(fd))
+		buf_adds(&out, "hauberk: you may not command this server\n");
+	else if (!read_request(fd, buffer, &request))
+		buf_adds(&out, "hauberk: malformed command\n");
+	else
+		status = control_command(directory, &request, &out);
+	message_begin(&m, MESSAGE_COMMAND);
+	message_put_number(&m, (uint64_t)status);
+	message_put_text(&m, buf_slice(&out));
+	send(fd, m.data.p, m.data.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	message_free(&m);
+	buf_free(&out);
+	explicit_bzero(buffer, MESSAGE_MAX);
+}
+
+static void *serve(void *nothing)
+{
+	char *buffer = memory_new(1, MESSAGE_MAX);
+
+	(void)nothing;
+	for (;;) {
+		struct pollfd p = { .fd = control_fd, .events = POLLIN };
+
+		poll(&p, 1, -1);
+		int fd = accept4(control_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0)
+			continue;
+		serve_command(fd, buffer);
+		close(fd);
+	}
+	return NULL;
+}
+
+static bool start_control(struct role_start *start, struct error *error)
+{
+	struct sandbox sandbox = { 0 };
+	pthread_t thread;
+
+	control_fd = role_descriptor(start, "control");
+	if (!directory_open(role_path(start, "directory/directory.db"), true, &directory, error))
+		return false;
+	ask_init(start->peers);
+	control_init(start->peers);
+	sandbox_control(&sandbox, role_path(start, "directory"), start->conf.run_dir);
+	if (!sandbox_lock(&sandbox, error))
+		return false;
+	if (pthread_create(&thread, NULL, serve, NULL))
+		return error_local(error, "no thread: %s", strerror(errno));
+	return true;
+}
+
+const struct role_program role_control = { .role = ROLE_CONTROL, .start = start_control };

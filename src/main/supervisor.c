@@ -1,0 +1,490 @@
+#include "main/supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "main/peers.h"
+#include "proc/peers.h"
+#include "proc/stats.h"
+
+#define CHILDREN       128
+#define ROLE_FD        3
+#define BACKOFF_LEAST  100 /* ms; the first restart is at once */
+#define BACKOFF_MOST   10000
+#define STEADY_US      30000000 /* alive so long: its pauses begin anew */
+#define DRAIN_STAGE_US 15000000
+
+enum state { CHILD_WAITING, CHILD_STARTING, CHILD_READY, CHILD_ENDED };
+
+struct child {
+	enum role role;
+	int instance, stage;
+	pid_t pid;
+	enum state state;
+	int restarts, backoff_ms, landlock;
+	int64_t started_us, start_at_us;
+	bool told_drain;
+};
+
+static struct {
+	const struct supervised *what;
+	struct peers *peers;
+	struct child children[CHILDREN];
+	int count;
+	int stage; /* children up to this stage are started */
+	bool draining;
+	int drain_stage; /* being drained now */
+	int64_t drain_until_us;
+	bool all_ready;
+} sv;
+
+#define STAGE_LAST 2
+
+static int stage_of(enum role role)
+{
+	return role == ROLE_CONTROL ? 0 : role == ROLE_SMTP || role == ROLE_IMAP ? 2 : 1;
+}
+
+static struct child *child_find(enum role role, int instance)
+{
+	for (int i = 0; i < sv.count; i++)
+		if (sv.children[i].role == role && sv.children[i].instance == instance)
+			return &sv.children[i];
+	return NULL;
+}
+
+/* ---- what a child is told before it starts ---- */
+
+static bool tell(struct child *c, struct message *m, int fd)
+{
+	bool ok = peers_tell(sv.peers, c->role, c->instance, m, fd);
+
+	message_free(m);
+	return ok;
+}
+
+static void tell_setting(struct child *c, const char *name, slice value)
+{
+	struct message m;
+
+	message_begin(&m, MESSAGE_SETTING);
+	message_put_text(&m, slice_of(name));
+	message_put_text(&m, value);
+	tell(c, &m, -1);
+}
+
+static void tell_descriptor(struct child *c, const char *name, int fd)
+{
+	struct message m;
+
+	if (fd < 0)
+		return;
+	message_begin(&m, MESSAGE_DESCRIPTOR);
+	message_put_text(&m, slice_of(name));
+	tell(c, &m, fd);
+}
+
+/* As conf_set reads it: without the quotes of a file. */
+static slice unquoted(const char *text)
+{
+	slice s = slice_of(text);
+
+	return s.n >= 2 && s.p[0] == '"' ? (slice){ s.p + 1, s.n - 2 } : s;
+}
+
+static void tell_listener(struct child *c, int i, struct arena *arena)
+{
+	const struct conf_listener *l = &sv.what->conf->listeners[i];
+
+	for (size_t j = 0; j < conf_listener_row_count; j++)
+		tell_setting(c, arena_printf(arena, "%d %s", i, conf_listener_rows[j].name),
+		    unquoted(conf_text(&conf_listener_rows[j], l, arena)));
+	tell_descriptor(c, arena_printf(arena, "listener %d", i), sv.what->listener_fds[i]);
+}
+
+static bool serves(enum role role, const struct conf_listener *l)
+{
+	bool smtp = strcmp(l->protocol, "smtp") == 0;
+
+	return (role == ROLE_SMTP && smtp) || (role == ROLE_IMAP && !smtp);
+}
+
+/* Only the rows, listeners and descriptors that this role needs. */
+static void tell_settings(struct child *c)
+{
+	struct arena *arena = arena_new(1 << 20);
+	const struct conf *conf = sv.what->conf;
+
+	for (size_t i = 0; i < conf_row_count; i++)
+		if (conf_rows[i].roles & ROLE_BIT(c->role))
+			tell_setting(
+			    c, conf_rows[i].name, unquoted(conf_text(&conf_rows[i], conf, arena)));
+	for (int i = 0; i < conf->listener_count; i++)
+		if (serves(c->role, &conf->listeners[i]))
+			tell_listener(c, i, arena);
+	tell_descriptor(c, "stats", sv.what->stats_fd);
+	if (c->role == ROLE_CONTROL)
+		tell_descriptor(c, "control", sv.what->control_fd);
+	if (c->role == ROLE_KEYS)
+		tell_descriptor(c, "key tls.default", sv.what->key_fd);
+	if (c->role == ROLE_SMTP || c->role == ROLE_IMAP)
+		tell_descriptor(c, "certificate", sv.what->certificate_fd);
+	arena_free(arena);
+}
+
+/* ---- channels between two children ---- */
+
+static void tell_peer(struct child *c, const struct child *other, int fd)
+{
+	struct message m;
+
+	message_begin(&m, MESSAGE_PEER);
+	message_put_number(&m, other->role);
+	message_put_number(&m, (uint64_t)other->instance);
+	tell(c, &m, fd);
+}
+
+static void connect_peers(struct child *c)
+{
+	for (int i = 0; i < sv.count; i++) {
+		struct child *other = &sv.children[i];
+		int one, two;
+
+		if (other == c || !peers_allowed(c->role, other->role) ||
+		    (other->state != CHILD_STARTING && other->state != CHILD_READY))
+			continue;
+		if (!channel_pair(&one, &two)) {
+			log_warn("channel.failed", kv_str("why", strerror(errno)));
+			continue;
+		}
+		tell_peer(c, other, one);
+		tell_peer(other, c, two);
+		close(one);
+		close(two);
+	}
+}
+
+/* ---- starting ---- */
+
+/* In the new process: only descriptor 3 and the standard ones stay open. */
+_Noreturn static void become_role(const struct child *c, int fd)
+{
+	char instance[16];
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	snprintf(instance, sizeof instance, "%d", c->instance);
+	if (dup2(fd, ROLE_FD) < 0)
+		_exit(126);
+	execl("/proc/self/exe", "hauberk", "role", role_name(c->role), instance, (char *)NULL);
+	_exit(127);
+}
+
+static void start_child(struct child *c)
+{
+	struct message m;
+	int ours, theirs;
+
+	if (!channel_pair(&ours, &theirs)) {
+		log_warn("start.failed", kv_str("role", role_name(c->role)),
+		    kv_str("why", strerror(errno)));
+		c->start_at_us = clock_us() + BACKOFF_MOST * 1000LL;
+		return;
+	}
+	c->pid = fork();
+	if (c->pid == 0)
+		become_role(c, theirs);
+	close(theirs);
+	if (c->pid < 0) {
+		log_warn("start.failed", kv_str("role", role_name(c->role)),
+		    kv_str("why", strerror(errno)));
+		close(ours);
+		c->start_at_us = clock_us() + BACKOFF_MOST * 1000LL;
+		return;
+	}
+	c->state = CHILD_STARTING;
+	c->told_drain = false;
+	c->started_us = clock_us();
+	peers_add(sv.peers, c->role, c->instance, ours);
+	tell_settings(c);
+	connect_peers(c);
+	message_begin(&m, MESSAGE_START);
+	tell(c, &m, -1);
+}
+
+static void add_children(enum role role, int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct child *c = &sv.children[sv.count++];
+
+		*c = (struct child){
+			.role = role, .instance = i, .stage = stage_of(role), .state = CHILD_WAITING
+		};
+	}
+}
+
+static void start_due(void)
+{
+	for (int i = 0; i < sv.count; i++) {
+		struct child *c = &sv.children[i];
+
+		if (c->state == CHILD_WAITING && c->stage <= sv.stage &&
+		    clock_us() >= c->start_at_us)
+			start_child(c);
+	}
+}
+
+static bool stage_ready(int stage)
+{
+	for (int i = 0; i < sv.count; i++)
+		if (sv.children[i].stage <= stage && sv.children[i].state != CHILD_READY)
+			return false;
+	return true;
+}
+
+static void take_ready(struct call *call)
+{
+	struct child *c = child_find(call->from, call->instance);
+	uint64_t landlock = message_get_number(&call->in);
+
+	if (c && message_done(&call->in)) {
+		c->state = CHILD_READY;
+		c->landlock = (int)landlock;
+		log_info("role.ready", kv_str("role", role_name(c->role)),
+		    kv_num("instance", c->instance), kv_num("pid", c->pid),
+		    kv_num("landlock", c->landlock));
+	}
+	call_end(call);
+	while (!sv.draining && sv.stage < STAGE_LAST && stage_ready(sv.stage)) {
+		sv.stage++;
+		start_due();
+	}
+	if (!sv.all_ready && stage_ready(STAGE_LAST)) {
+		sv.all_ready = true;
+		log_info("serving", kv_num("listeners", sv.what->conf->listener_count));
+	}
+}
+
+/* ---- ending ---- */
+
+static void child_ended(struct child *c, int status)
+{
+	int64_t lived = clock_us() - c->started_us;
+
+	peers_remove(sv.peers, c->role, c->instance);
+	c->pid = 0;
+	if (sv.draining) {
+		c->state = CHILD_ENDED;
+		return;
+	}
+	if (lived > STEADY_US)
+		c->backoff_ms = 0;
+	c->state = CHILD_WAITING;
+	c->restarts++;
+	c->start_at_us = clock_us() + c->backoff_ms * 1000LL;
+	log_warn("role.died", kv_str("role", role_name(c->role)), kv_num("instance", c->instance),
+	    kv_str("how", WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "exit"),
+	    kv_num("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
+	    kv_num("again_in_ms", c->backoff_ms));
+	c->backoff_ms = c->backoff_ms ? 2 * c->backoff_ms : BACKOFF_LEAST;
+	if (c->backoff_ms > BACKOFF_MOST)
+		c->backoff_ms = BACKOFF_MOST;
+}
+
+static void reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (int i = 0; i < sv.count; i++)
+			if (sv.children[i].pid == pid)
+				child_ended(&sv.children[i], status);
+	if (!sv.draining)
+		start_due();
+}
+
+static void drain_stage(int stage)
+{
+	struct message m;
+
+	sv.drain_stage = stage;
+	sv.drain_until_us = clock_us() + DRAIN_STAGE_US;
+	message_begin(&m, MESSAGE_DRAIN);
+	for (int i = 0; i < sv.count; i++) {
+		struct child *c = &sv.children[i];
+
+		if (c->stage == stage && c->pid && !c->told_drain) {
+			c->told_drain = true;
+			peers_tell(sv.peers, c->role, c->instance, &m, -1);
+		}
+	}
+	message_free(&m);
+}
+
+static void drain_step(void)
+{
+	bool left = false;
+
+	for (int i = 0; i < sv.count; i++) {
+		struct child *c = &sv.children[i];
+
+		if (c->stage < sv.drain_stage || !c->pid)
+			continue;
+		left = true;
+		if (clock_us() < sv.drain_until_us)
+			continue;
+		log_warn("drain.killed", kv_str("role", role_name(c->role)), kv_num("pid", c->pid));
+		kill(c->pid, SIGKILL);
+	}
+	if (left)
+		return;
+	if (sv.drain_stage == 0)
+		peers_stop(sv.peers, 0);
+	else
+		drain_stage(sv.drain_stage - 1);
+}
+
+static void on_signal(void *context, int signal)
+{
+	(void)context;
+	switch (signal) {
+	case SIGCHLD:
+		reap();
+		break;
+	case SIGTERM:
+	case SIGINT:
+		if (!sv.draining) {
+			log_info("draining", kv_str("signal", strsignal(signal)));
+			sv.draining = true;
+			drain_stage(STAGE_LAST);
+		}
+		break;
+	case SIGHUP:
+		log_warn("reload.absent",
+		    kv_str("why", "reloading is not there yet; restart the server"));
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_tick(void *context)
+{
+	(void)context;
+	reap();
+	if (sv.draining)
+		drain_step();
+}
+
+/* ---- status ---- */
+
+static void status_line(struct buf *out, const struct child *c)
+{
+	static const char *const states[] = { "waiting", "starting", "ready", "ended" };
+	char sandbox[40] = "-";
+
+	if (c->state == CHILD_READY && c->landlock)
+		snprintf(sandbox, sizeof sandbox, "seccomp,landlock:%d", c->landlock);
+	else if (c->state == CHILD_READY)
+		snprintf(sandbox, sizeof sandbox, "seccomp");
+	buf_addf(out, "%-8s %8d  %-8s %8.1f %8d  %-19s", role_name(c->role), c->pid,
+	    states[c->state], c->pid ? (double)(clock_us() - c->started_us) / 1e6 : 0.0,
+	    c->restarts, sandbox);
+	for (int s = 0; s < STAT_COUNT; s++) {
+		int64_t n = stats_read(c->role, c->instance, (enum statistic)s);
+
+		if (n)
+			buf_addf(out, " %s=%lld", stats_name((enum statistic)s), (long long)n);
+	}
+	buf_addc(out, '\n');
+}
+
+static void take_status(struct call *call)
+{
+	struct message m;
+	struct buf out;
+
+	buf_init(&out, 64 * 1024);
+	buf_addf(&out, "%-8s %8s  %-8s %8s %8s  %-19s counters\n", "role", "pid", "state", "up_s",
+	    "restarts", "sandbox");
+	buf_addf(&out, "%-8s %8d  %-8s\n", "main", getpid(), sv.draining ? "draining" : "ready");
+	for (int i = 0; i < sv.count; i++)
+		status_line(&out, &sv.children[i]);
+	message_begin(&m, MESSAGE_STATUS);
+	message_put_text(&m, buf_slice(&out));
+	call_reply(call, &m);
+	message_free(&m);
+	buf_free(&out);
+}
+
+/* ---- */
+
+static int watch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static int processes(int64_t wanted)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (wanted)
+		return (int)wanted;
+	return cores < 2 ? 2 : cores > 32 ? 32 : (int)cores;
+}
+
+static bool has_protocol(enum role role)
+{
+	for (int i = 0; i < sv.what->conf->listener_count; i++)
+		if (serves(role, &sv.what->conf->listeners[i]))
+			return true;
+	return false;
+}
+
+int supervise(const struct supervised *what)
+{
+	static const struct service services[] = {
+		{ MESSAGE_READY, ~0u, take_ready },
+		{ MESSAGE_STATUS, ROLE_BIT(ROLE_CONTROL), take_status },
+	};
+	struct peers_events events = { .signal = on_signal, .tick = on_tick };
+
+	sv.what = what;
+	sv.peers = peers_new(ROLE_MAIN, 0, services, sizeof services / sizeof services[0]);
+	peers_set_events(sv.peers, &events);
+	stats_open(what->stats_fd, ROLE_MAIN, 0);
+	peers_watch_signals(sv.peers, watch_signals());
+	add_children(ROLE_CONTROL, 1);
+	add_children(ROLE_KEYS, 1);
+	add_children(ROLE_AUTH, 1);
+	add_children(ROLE_QUEUE, 1);
+	add_children(ROLE_DELIVER, 1);
+	if (has_protocol(ROLE_SMTP))
+		add_children(ROLE_SMTP, processes(what->conf->smtp_processes));
+	if (has_protocol(ROLE_IMAP))
+		add_children(ROLE_IMAP, processes(what->conf->imap_processes));
+	start_due();
+	int status = peers_run(sv.peers);
+	peers_free(sv.peers);
+	log_info("ended", kv_num("status", status));
+	return status;
+}

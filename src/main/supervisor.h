@@ -1,0 +1,22 @@
+/*
+ * supervisor: main's life while it serves.
+ *
+ * Starts the roles in stages (control first, sessions last), gives each its settings, descriptors and
+ * channels, starts again what dies (at once, then with doubling pauses up to ten seconds), and drains
+ * in the reverse order: sessions first, so that nothing more is accepted, then the rest.
+ */
+#ifndef MAIN_SUPERVISOR_H
+#define MAIN_SUPERVISOR_H
+
+#include "main/conf.h"
+
+struct supervised {
+	const struct conf *conf;
+	int listener_fds[CONF_LISTENERS];
+	int control_fd, certificate_fd, key_fd, stats_fd; /* -1 where there is none */
+};
+
+/* Runs until SIGTERM or SIGINT has drained everything; the exit status. */
+int supervise(const struct supervised *what);
+
+#endif

@@ -1,0 +1,461 @@
+#include "queue/spool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/file.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "proc/stats.h"
+#include "queue/record.h"
+
+#define PATH_ROOM  4096
+#define GROUP_MOST 256 /* messages in one sync */
+
+struct spool_message {
+	struct spool *spool;
+	struct link link;
+	uint64_t limit, octets;
+	uint32_t crc;
+	struct buf body; /* all of it, while it is small */
+	int alone_fd;    /* a file of its own; -1: none */
+	uint64_t alone_id;
+	struct buf envelope;
+	void (*done)(void *, const struct spool_result *);
+	void *context;
+	struct spool_result result;
+};
+
+/* A record that the role queue has not confirmed. */
+struct announcement {
+	struct spool *spool;
+	struct link link;
+	uint64_t segment, place, length;
+	bool alone;
+};
+
+struct spool {
+	char folder[PATH_ROOM - 64];
+	int process;
+	struct peers *peers;
+	int fd; /* the open segment; -1: none yet */
+	uint64_t segment, end;
+	pthread_mutex_t lock; /* waiting, stopping, last_id */
+	pthread_cond_t there;
+	struct list waiting;
+	bool stopping;
+	uint64_t last_id;
+	pthread_t thread;
+	pthread_mutex_t announce_lock; /* announcements, and the order of what the queue is told */
+	struct list announcements;
+};
+
+/* ---- files ---- */
+
+static void path_of(const struct spool *s, uint64_t id, const char *ending, char *out)
+{
+	snprintf(out, PATH_ROOM, "%s/%016llx.%s", s->folder, (unsigned long long)id, ending);
+}
+
+/* Microseconds and the process's number: grows, and no two are the same. */
+static uint64_t new_id(struct spool *s)
+{
+	pthread_mutex_lock(&s->lock);
+	uint64_t id = (uint64_t)clock_wall_us() << 8 | (uint64_t)s->process;
+	if (id <= s->last_id)
+		id = s->last_id + 256;
+	s->last_id = id;
+	pthread_mutex_unlock(&s->lock);
+	return id;
+}
+
+/* Removes halves, and notes the highest id, so that new ones are above it whatever the clock says. */
+static void look_around(struct spool *s)
+{
+	DIR *folder = opendir(s->folder);
+	struct dirent *entry;
+	char path[PATH_ROOM + 300];
+
+	while (folder && (entry = readdir(folder))) {
+		uint64_t id = strtoull(entry->d_name, NULL, 16);
+		const char *dot = strchr(entry->d_name, '.');
+
+		if (!dot || entry->d_name[0] == '.')
+			continue;
+		if (id > s->last_id)
+			s->last_id = id;
+		if (strcmp(dot, ".part") == 0) {
+			snprintf(path, sizeof path, "%s/%s", s->folder, entry->d_name);
+			unlink(path);
+		}
+	}
+	if (folder)
+		closedir(folder);
+}
+
+struct spool *spool_open(const char *folder, int process, struct peers *peers, struct error *error)
+{
+	struct spool *s = NEW(struct spool);
+
+	*s = (struct spool){ .process = process, .peers = peers, .fd = -1 };
+	snprintf(s->folder, sizeof s->folder, "%s", folder);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->there, NULL);
+	pthread_mutex_init(&s->announce_lock, NULL);
+	list_init(&s->waiting);
+	list_init(&s->announcements);
+	if (!folder_make(folder, 0750, error)) {
+		free(s);
+		return NULL;
+	}
+	look_around(s);
+	return s;
+}
+
+/* ---- telling the role queue ---- */
+
+static void announced(void *context, bool ok, struct message_reader *in)
+{
+	struct announcement *a = context;
+
+	(void)in;
+	/* Lost with its channel: spool_reconnect says it again. */
+	if (!ok)
+		return;
+	pthread_mutex_lock(&a->spool->announce_lock);
+	list_remove(&a->link);
+	pthread_mutex_unlock(&a->spool->announce_lock);
+	free(a);
+}
+
+static void say_accepted(struct announcement *a)
+{
+	struct message m;
+
+	message_begin(&m, MESSAGE_ACCEPTED);
+	message_put_number(&m, a->segment);
+	message_put_number(&m, a->place);
+	message_put_number(&m, a->length);
+	message_put_number(&m, a->alone);
+	peers_request(a->spool->peers, ROLE_QUEUE, 0, &m, announced, a);
+	message_free(&m);
+}
+
+static void say_open(struct spool *s)
+{
+	struct message m;
+
+	message_begin(&m, MESSAGE_SEGMENT_OPEN);
+	message_put_number(&m, s->segment);
+	peers_tell(s->peers, ROLE_QUEUE, 0, &m, -1);
+	message_free(&m);
+}
+
+static void announce(struct spool *s, uint64_t segment, uint64_t place, uint64_t length, bool alone)
+{
+	struct announcement *a = NEW(struct announcement);
+
+	*a = (struct announcement){
+		.spool = s, .segment = segment, .place = place, .length = length, .alone = alone
+	};
+	pthread_mutex_lock(&s->announce_lock);
+	list_push(&s->announcements, &a->link);
+	say_accepted(a);
+	pthread_mutex_unlock(&s->announce_lock);
+}
+
+/* Records first, then which segment is open: the queue may remove an older one as soon as it hears of
+ * the newer, and must know all its records by then. */
+void spool_reconnect(struct spool *s)
+{
+	pthread_mutex_lock(&s->announce_lock);
+	LIST_EACH(node, &s->announcements)
+	say_accepted(LIST_OF(node, struct announcement, link));
+	say_open(s);
+	pthread_mutex_unlock(&s->announce_lock);
+}
+
+/* ---- messages ---- */
+
+struct spool_message *spool_begin(struct spool *spool, slice envelope, uint64_t limit)
+{
+	struct spool_message *m = NEW(struct spool_message);
+
+	*m = (struct spool_message){ .spool = spool, .limit = limit, .alone_fd = -1 };
+	buf_init(&m->body, SPOOL_ALONE);
+	buf_init(&m->envelope, RECORD_ENVELOPE_MAX);
+	buf_add(&m->envelope, envelope);
+	return m;
+}
+
+static void message_free_all(struct spool_message *m)
+{
+	buf_free(&m->body);
+	buf_free(&m->envelope);
+	if (m->alone_fd >= 0)
+		close(m->alone_fd);
+	free(m);
+}
+
+void spool_abort(struct spool_message *m)
+{
+	char path[PATH_ROOM];
+
+	if (!m)
+		return;
+	if (m->alone_fd >= 0) {
+		path_of(m->spool, m->alone_id, "part", path);
+		unlink(path);
+	}
+	message_free_all(m);
+}
+
+uint64_t spool_octets(const struct spool_message *m)
+{
+	return m->octets;
+}
+
+/* A file of its own: room for the head, which is only known at the end, the envelope, and what has come
+ * of the message so far. */
+static bool begin_alone(struct spool_message *m, struct error *error)
+{
+	struct record_head empty = { 0 };
+	char path[PATH_ROOM];
+
+	m->alone_id = new_id(m->spool);
+	path_of(m->spool, m->alone_id, "part", path);
+	m->alone_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (m->alone_fd < 0)
+		return error_local(error, "cannot create %s: %s", path, strerror(errno));
+	bool ok =
+	    file_write_all(m->alone_fd, (slice){ (const char *)&empty, sizeof empty }, error) &&
+	    file_write_all(m->alone_fd, buf_slice(&m->envelope), error) &&
+	    file_write_all(m->alone_fd, buf_slice(&m->body), error);
+	buf_free(&m->body);
+	return ok;
+}
+
+bool spool_write(struct spool_message *m, slice data, struct error *error)
+{
+	if (data.n > m->limit - m->octets)
+		return error_plain(error, FAULT_LIMIT, "the message is larger than %llu octets",
+		    (unsigned long long)m->limit);
+	m->octets += data.n;
+	m->crc = crc32c(m->crc, data);
+	if (m->alone_fd < 0 && m->octets <= SPOOL_ALONE) {
+		buf_add(&m->body, data);
+		return true;
+	}
+	if (m->alone_fd < 0 && !begin_alone(m, error))
+		return false;
+	return file_write_all(m->alone_fd, data, error);
+}
+
+void spool_commit(
+    struct spool_message *m, void (*done)(void *, const struct spool_result *), void *context)
+{
+	struct spool *s = m->spool;
+
+	m->done = done;
+	m->context = context;
+	pthread_mutex_lock(&s->lock);
+	list_push(&s->waiting, &m->link);
+	pthread_cond_signal(&s->there);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- the commit thread ---- */
+
+/* What was not synced may or may not be there: this process can promise nothing any more, and a
+ * successor looks at the file anew. */
+static void sync_or_die(int fd, const char *what)
+{
+	if (fdatasync(fd) < 0)
+		panic("cannot sync %s: %s", what, strerror(errno));
+}
+
+static void sync_folder(const struct spool *s)
+{
+	struct error error;
+
+	if (!folder_sync(s->folder, &error))
+		panic("%s", error.why);
+}
+
+static bool open_segment(struct spool *s, struct error *error)
+{
+	char path[PATH_ROOM];
+	uint64_t id = new_id(s);
+
+	path_of(s, id, "seg", path);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return error_local(error, "cannot create %s: %s", path, strerror(errno));
+	sync_folder(s);
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = fd;
+	pthread_mutex_lock(&s->announce_lock);
+	s->segment = id;
+	say_open(s);
+	pthread_mutex_unlock(&s->announce_lock);
+	s->end = 0;
+	return true;
+}
+
+static void seal(
+    struct spool_message *m, uint64_t segment, uint64_t place, struct record_head *head_out)
+{
+	*head_out = (struct record_head){ .message_crc = m->crc,
+		.segment = segment,
+		.place = place,
+		.envelope_octets = m->envelope.n,
+		.message_octets = m->octets };
+	record_seal(head_out, buf_slice(&m->envelope));
+	m->result.segment = segment;
+	m->result.place = place;
+}
+
+static bool commit_alone(struct spool *s, struct spool_message *m)
+{
+	struct record_head head;
+	char from[PATH_ROOM], to[PATH_ROOM];
+
+	seal(m, m->alone_id, 0, &head);
+	if (pwrite(m->alone_fd, &head, sizeof head, 0) != sizeof head)
+		return error_local(
+		    &m->result.error, "cannot write a large message: %s", strerror(errno));
+	path_of(s, m->alone_id, "part", from);
+	path_of(s, m->alone_id, "one", to);
+	sync_or_die(m->alone_fd, "a large message");
+	if (rename(from, to) < 0)
+		return error_local(&m->result.error, "cannot rename %s: %s", from, strerror(errno));
+	sync_folder(s);
+	return true;
+}
+
+/* All of the group in one write at the end of the segment. false: the disk did not take it; what came
+ * of it is cut off again. */
+static bool write_group(
+    struct spool *s, struct spool_message **group, size_t n, struct error *error)
+{
+	struct iovec parts[3 * GROUP_MOST];
+	static struct record_head heads[GROUP_MOST];
+	uint64_t at = s->end;
+	size_t left = 3 * n, total = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		seal(group[i], s->segment, at, &heads[i]);
+		parts[3 * i] = (struct iovec){ &heads[i], sizeof heads[i] };
+		parts[3 * i + 1] = (struct iovec){ group[i]->envelope.p, group[i]->envelope.n };
+		parts[3 * i + 2] = (struct iovec){ group[i]->body.p, group[i]->body.n };
+		at += record_length(&heads[i]);
+	}
+	for (struct iovec *next = parts; left;) {
+		ssize_t wrote =
+		    pwritev(s->fd, next, left > 1024 ? 1024 : (int)left, (off_t)(s->end + total));
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote < 0) {
+			error_local(error, "cannot write the spool: %s", strerror(errno));
+			if (ftruncate(s->fd, (off_t)s->end) < 0)
+				panic("cannot cut a half record off: %s", strerror(errno));
+			return false;
+		}
+		total += (size_t)wrote;
+		for (; left && (size_t)wrote >= next->iov_len; left--)
+			wrote -= (ssize_t)(next++)->iov_len;
+		if (left) {
+			next->iov_base = (char *)next->iov_base + wrote;
+			next->iov_len -= (size_t)wrote;
+		}
+	}
+	sync_or_die(s->fd, "a segment");
+	s->end = at;
+	return true;
+}
+
+static void finish(struct spool *s, struct spool_message *m, bool ok)
+{
+	m->result.ok = ok;
+	if (ok) {
+		struct record_head head = { .envelope_octets = m->envelope.n,
+			.message_octets = m->octets };
+
+		announce(
+		    s, m->result.segment, m->result.place, record_length(&head), m->alone_fd >= 0);
+		stats_count(STAT_ACCEPTED, 1);
+	}
+	m->done(m->context, &m->result);
+	message_free_all(m);
+}
+
+static void commit_group(struct spool *s, struct spool_message **group, size_t n)
+{
+	struct spool_message *small[GROUP_MOST];
+	struct error error;
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (group[i]->alone_fd < 0)
+			small[count++] = group[i];
+		else
+			finish(s, group[i], commit_alone(s, group[i]));
+	}
+	if (count == 0)
+		return;
+	bool ok = (s->fd >= 0 && s->end < SPOOL_SEGMENT) || open_segment(s, &error);
+	ok = ok && write_group(s, small, count, &error);
+	for (size_t i = 0; i < count; i++) {
+		if (!ok)
+			small[i]->result.error = error;
+		finish(s, small[i], ok);
+	}
+}
+
+static void *commit_thread(void *argument)
+{
+	struct spool *s = argument;
+	struct spool_message *group[GROUP_MOST];
+
+	for (;;) {
+		size_t n = 0;
+		struct link *node;
+
+		pthread_mutex_lock(&s->lock);
+		while (list_empty(&s->waiting) && !s->stopping)
+			pthread_cond_wait(&s->there, &s->lock);
+		while (n < GROUP_MOST && (node = list_pop(&s->waiting)))
+			group[n++] = LIST_OF(node, struct spool_message, link);
+		pthread_mutex_unlock(&s->lock);
+		if (n == 0)
+			return NULL;
+		commit_group(s, group, n);
+	}
+}
+
+void spool_start(struct spool *spool)
+{
+	if (pthread_create(&spool->thread, NULL, commit_thread, spool))
+		panic("spool: no thread");
+}
+
+void spool_stop(struct spool *spool)
+{
+	pthread_mutex_lock(&spool->lock);
+	spool->stopping = true;
+	pthread_cond_signal(&spool->there);
+	pthread_mutex_unlock(&spool->lock);
+	pthread_join(spool->thread, NULL);
+}

@@ -1,0 +1,61 @@
+/*
+ * spool: the accepting side of the queue, in each smtp process.
+ *
+ * What is accepted is appended to a segment file that only this process writes. One commit thread
+ * gathers all messages that wait into one write and one fdatasync; only then each is answered. A sync
+ * that fails ends the process without an answer: nobody was told 250. A full disk answers with a
+ * temporary error and leaves no half record.
+ *
+ *     struct spool_message *m = spool_begin(spool, envelope, size_limit);
+ *     spool_write(m, chunk, &error);            (again and again)
+ *     spool_commit(m, committed, context);      (committed() is called from another thread)
+ *
+ * Messages above SPOOL_ALONE octets go, as they come, into a file of their own with one record. The
+ * role queue is told of each record (spool_announce) until it has said that it knows; when it was
+ * started again, spool_reconnect tells it all that it may have missed.
+ */
+#ifndef QUEUE_SPOOL_H
+#define QUEUE_SPOOL_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "proc/peers.h"
+
+#define SPOOL_SEGMENT (16u << 20) /* a new segment begins above this */
+#define SPOOL_ALONE   (1u << 20)
+
+struct spool;
+struct spool_message;
+
+/* Opens (and makes) this process's own folder; removes what a predecessor left half written there. The
+ * process's number is part of every id. */
+struct spool *spool_open(const char *folder, int process, struct peers *peers, struct error *error);
+/* Starts the commit thread; after the sandbox is locked. */
+void spool_start(struct spool *spool);
+/* The channel to the role queue is there (again). */
+void spool_reconnect(struct spool *spool);
+/* Finishes what waits to be committed. */
+void spool_stop(struct spool *spool);
+
+/* A message of at most `limit` octets; the encoded envelope is copied. */
+struct spool_message *spool_begin(struct spool *spool, slice envelope, uint64_t limit);
+/* Adds octets. FAULT_LIMIT above the limit; a temporary error when the disk does not take them. May
+ * write to the disk. */
+bool spool_write(struct spool_message *m, slice data, struct error *error);
+/* Octets so far. */
+uint64_t spool_octets(const struct spool_message *m);
+/* Gives the message up; NULL is allowed. */
+void spool_abort(struct spool_message *m);
+
+struct spool_result {
+	bool ok;
+	struct error error;      /* not ok: why, temporary */
+	uint64_t segment, place; /* ok: its id */
+};
+
+/* Hands the message to the commit thread, which calls done, once, with a result that lives during the
+ * call, and frees the message. */
+void spool_commit(struct spool_message *m,
+    void (*done)(void *context, const struct spool_result *result), void *context);
+
+#endif
