@@ -10,9 +10,9 @@
 #include <stddef.h>
 
 /* Zeroed memory for count things of size octets; never NULL. The caller frees it with free(). */
-void *memory_new(size_t count, size_t size) __attribute__((returns_nonnull));
+void *memory_new(size_t count, size_t size);
 /* realloc that does not fail. */
-void *memory_resize(void *old, size_t size) __attribute__((returns_nonnull));
+void *memory_resize(void *old, size_t size);
 /* One zeroed struct. */
 #define NEW(type) ((type *)memory_new(1, sizeof(type)))
 

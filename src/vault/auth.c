@@ -60,18 +60,17 @@ static pthread_cond_t task_there = PTHREAD_COND_INITIALIZER;
 
 static bool make_verifier(slice password, char *out, size_t size, struct error *error)
 {
-	struct crypt_data *data = memory_new(1, sizeof *data);
+	struct crypt_data data = { 0 };
 	char salt[CRYPT_GENSALT_OUTPUT_SIZE], text[PASSWORD_MAX + 1];
 	const char *made = NULL;
 
 	snprintf(text, sizeof text, "%.*s", SLICE_ARG(password));
 	if (crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof salt))
-		made = crypt_rn(text, salt, data, sizeof *data);
+		made = crypt_rn(text, salt, &data, sizeof data);
 	if (made)
 		snprintf(out, size, "%s", made);
 	explicit_bzero(text, sizeof text);
-	explicit_bzero(data, sizeof *data);
-	free(data);
+	explicit_bzero(&data, sizeof data);
 	return made || error_local(error, "no yescrypt verifier could be made");
 }
 
@@ -89,15 +88,14 @@ static bool same(const char *a, const char *b)
 
 static bool password_fits(slice password, const char *verifier)
 {
-	struct crypt_data *data = memory_new(1, sizeof *data);
+	struct crypt_data data = { 0 };
 	char text[PASSWORD_MAX + 1];
 
 	snprintf(text, sizeof text, "%.*s", SLICE_ARG(password));
-	const char *made = crypt_rn(text, verifier, data, sizeof *data);
+	const char *made = crypt_rn(text, verifier, &data, sizeof data);
 	bool fits = made && made[0] != '*' && same(made, verifier);
 	explicit_bzero(text, sizeof text);
-	explicit_bzero(data, sizeof *data);
-	free(data);
+	explicit_bzero(&data, sizeof data);
 	return fits;
 }
 
