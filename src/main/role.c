@@ -22,7 +22,7 @@
 #define SERVICES_MAX 32
 
 static const struct role_program *const programs[] = { &role_control, &role_keys, &role_auth,
-	&role_queue, &role_deliver, &role_smtp, &role_imap };
+	&role_queue };
 
 static struct role_start start;
 static const struct role_program *program;
