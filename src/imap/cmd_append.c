@@ -4,9 +4,6 @@
 #include "mail/date.h"
 #include "mail/summary.h"
 
-/* What ENVELOPE and BODYSTRUCTURE of one message may take. */
-#define SUMMARY_MAX (1 << 20)
-
 struct appending {
 	slice mailbox, content;
 	struct flag_list flags;

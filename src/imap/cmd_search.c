@@ -3,9 +3,9 @@
 #include "imap/parse.h"
 #include "imap/search.h"
 
-/* Messages looked at in one step: few enough that others have their turn. */
-#define ROWS_AT_ONCE  500
-#define TEXTS_AT_ONCE 20
+/* Messages looked at in one step, and how long: others want their turn too. */
+#define ROWS_AT_ONCE 500
+#define STEP_US      20000
 
 struct searching {
 	struct imap *im;
@@ -15,7 +15,6 @@ struct searching {
 	struct uid_set *found;
 	struct buf text; /* of the message under the eye */
 	bool text_read;
-	unsigned texts; /* read in this step */
 	const struct store_row *row;
 	struct error error;
 	bool failed;
@@ -32,7 +31,6 @@ static bool message_text(void *context, slice *out)
 	struct searching *s = context;
 
 	if (!s->text_read) {
-		s->texts++;
 		s->text_read = true;
 		if (!store_body(
 			imap_store(s->im), s->im->account, s->row->body, &s->text, &s->error)) {
@@ -40,6 +38,8 @@ static bool message_text(void *context, slice *out)
 			buf_clear(&s->text);
 			return false;
 		}
+		for (size_t i = 0; i < s->text.n; i++)
+			s->text.p[i] = octet_lower(s->text.p[i]);
 	}
 	*out = buf_slice(&s->text);
 	return s->text.n > 0;
@@ -63,11 +63,11 @@ static struct imap_reply look_step(struct imap *im, struct searching *s)
 	struct error error;
 	size_t count, i;
 
-	s->texts = 0;
+	int64_t start = clock_us();
 	if (!store_rows(imap_store(im), im->account, im->view.mailbox, s->next, UINT32_MAX,
 		ROWS_AT_ONCE, false, im->s->turn, &rows, &count, &error))
 		return imap_reply_error(im, &error);
-	for (i = 0; i < count && s->texts < TEXTS_AT_ONCE && !s->failed; i++)
+	for (i = 0; i < count && !s->failed && clock_us() - start < STEP_US; i++)
 		row_look(s, &rows[i]);
 	if (s->failed)
 		return imap_reply_error(im, &s->error);

@@ -1,5 +1,6 @@
 /* The grammars of commands on any input: always an end, nothing read beyond it. */
 #include "imap/fetch.h"
+#include "imap/gather.h"
 #include "imap/parse.h"
 #include "imap/pattern.h"
 #include "imap/search.h"
@@ -53,6 +54,30 @@ static void read_name(slice input)
 	buf_free(&again);
 }
 
+/* Lines and literals as net/ would hand them over. */
+static void gather_all(slice input)
+{
+	struct gather g;
+
+	gather_init(&g, 5000, 1000);
+	while (input.n) {
+		slice line = slice_head(input, slice_find(input, '\n'));
+		enum gather_result result = gather_line(&g, line);
+
+		input = slice_from(input, line.n + 1);
+		if (result == GATHER_LITERAL || result == GATHER_LITERAL_PLUS) {
+			slice literal = slice_head(input, g.literal);
+
+			assert(g.literal <= 1000);
+			input = slice_from(input, literal.n);
+			gather_literal(&g, literal);
+			continue;
+		}
+		gather_reset(&g);
+	}
+	gather_reset(&g);
+}
+
 /* The first octet picks the grammar. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -73,6 +98,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'u':
 		read_name(slice_head(input, 900));
+		break;
+	case 'g':
+		gather_all(input);
 		break;
 	case 'l':
 		parse_tag(&c);

@@ -217,7 +217,7 @@ static void deep_searches_are_refused(void **state)
 	search_parse(&c, arena);
 	assert_string_equal(c.expected, "a simpler search");
 	buf_clear(&text);
-	for (int i = 0; i < 400; i++)
+	for (int i = 0; i < 190; i++)
 		buf_adds(&text, "1:5 ");
 	while (text.n < (512u << 10))
 		buf_addc(&text, ' ');

@@ -2,7 +2,7 @@
 
 #include "imap/internal.h"
 
-/* Messages read from the store at once. */
+/* Messages read from the store at once; three texts of SUMMARY_MAX for each still fit in memory. */
 #define ROWS_AT_ONCE 100
 /* UIDs between two ranges that are cheaper read and left out than asked around. */
 #define GAP 20

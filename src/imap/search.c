@@ -63,12 +63,29 @@ static struct search *search_new(struct parser *p, enum search_kind kind)
 	return s;
 }
 
+/* What is searched for, in lower case like the messages: so that memmem() can find it, whose time
+ * does not depend on what a client thinks of. */
+static slice needle_parse(struct parser *p)
+{
+	slice text = parse_astring(p->c, p->arena);
+	char *copy = arena_str(p->arena, text);
+
+	for (size_t i = 0; i < text.n; i++)
+		copy[i] = octet_lower(copy[i]);
+	return (slice){ copy, text.n };
+}
+
+static bool holds(slice text, slice needle)
+{
+	return needle.n == 0 || (text.n && memmem(text.p, text.n, needle.p, needle.n));
+}
+
 static void argument_parse(struct parser *p, const struct key *key, struct search *s)
 {
 	if (key->argument != NO_ARGUMENT)
 		parse_space(p->c);
 	if (key->argument == ARGUMENT_TEXT)
-		s->text = parse_astring(p->c, p->arena);
+		s->text = needle_parse(p);
 	else if (key->argument == ARGUMENT_DAY)
 		date_day_parse(p->c, &s->number);
 	else if (key->argument == ARGUMENT_SIZE)
@@ -111,7 +128,7 @@ static struct search *header_key(struct parser *p)
 	parse_space(p->c);
 	s->name = parse_astring(p->c, p->arena);
 	parse_space(p->c);
-	s->text = parse_astring(p->c, p->arena);
+	s->text = needle_parse(p);
 	return s;
 }
 
@@ -239,7 +256,7 @@ static bool header_holds(slice message, slice name, slice text)
 			return true;
 		buf_init(&value, field.value.n);
 		header_unfold(field.value, &value);
-		bool found = slice_search_nocase(buf_slice(&value), text) != SIZE_MAX;
+		bool found = holds(buf_slice(&value), text);
 		buf_free(&value);
 		if (found)
 			return true;
@@ -285,7 +302,7 @@ static bool text_matches(const struct search *s, const struct search_message *me
 	if (s->kind == SEARCH_BODY)
 		text = slice_from(text, header_of(text).n);
 	if (s->kind == SEARCH_BODY || s->kind == SEARCH_TEXT)
-		return slice_search_nocase(text, s->text) != SIZE_MAX;
+		return holds(text, s->text);
 	return sent_matches(s, sent_day(text, received_day(message->row)));
 }
 

@@ -16,7 +16,7 @@
 #include "store/store.h"
 
 #define SEARCH_DEPTH 50
-#define SEARCH_KEYS  1000
+#define SEARCH_KEYS  200
 
 enum search_kind {
 	SEARCH_ALL,
@@ -46,7 +46,7 @@ struct search {
 	struct search *next;     /* in the list of an AND */
 	struct search *children; /* AND, OR: all of them; NOT: one */
 	int64_t bits, wanted;
-	slice name, text; /* HEADER; KEYWORD's name */
+	slice name, text; /* HEADER; KEYWORD's name; text in lower case */
 	struct sequence sequence;
 	struct uid_set *uids; /* resolved by the caller */
 	int64_t number;       /* day or size */
@@ -54,7 +54,7 @@ struct search {
 
 struct search_message {
 	const struct store_row *row;
-	/* The whole message, when a key needs it; false: it is gone. */
+	/* The whole message in lower case, when a key needs it; false: it is gone. */
 	bool (*text)(void *context, slice *out);
 	void *context;
 };

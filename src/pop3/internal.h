@@ -48,8 +48,10 @@ struct pop3_command {
 /* A listing or a message on its way. */
 struct pop3_job {
 	struct pop3_reply (*step)(struct pop3 *pop);
-	uint32_t next;   /* UID of a listing */
-	bool uidl;       /* it lists unique ids */
+	uint32_t next;     /* UID of a listing */
+	bool uidl;         /* it lists unique ids */
+	uint32_t messages; /* counted by STAT */
+	int64_t octets;
 	struct buf text; /* the message */
 	size_t at;       /* sent so far */
 	size_t end;      /* where to stop (TOP) */

@@ -27,18 +27,34 @@ uint32_t pop3_message(struct pop3 *pop, struct cursor *args, struct pop3_reply *
 	return 0;
 }
 
-static bool rows_read(struct pop3 *pop, uint32_t from, struct store_row **rows_out,
-    size_t *count_out, struct error *error)
+/* Calls fn for the listed messages with UIDs from `*from` on, a batch at a time, until it has called
+ * it for all (*from is 0 then) or the output is full. The memory of a batch goes with it. */
+static bool rows_each(struct pop3 *pop, uint32_t *from,
+    void (*fn)(struct pop3 *pop, const struct store_row *row), struct error *error)
 {
-	return store_rows(pop3_store(pop), pop->account, pop->mailbox, from, UINT32_MAX,
-	    ROWS_AT_ONCE, false, pop->s->turn, rows_out, count_out, error);
+	struct arena *arena = arena_new(ROWS_AT_ONCE * 1024);
+	struct store_row *rows;
+	size_t count;
+	bool ok = true;
+
+	while (ok && *from && pop->s->out.n < SESSION_MARK) {
+		arena_reset(arena);
+		ok = store_rows(pop3_store(pop), pop->account, pop->mailbox, *from, UINT32_MAX,
+		    ROWS_AT_ONCE, false, arena, &rows, &count, error);
+		for (size_t i = 0; ok && i < count; i++)
+			if (is_listed(pop, rows[i].uid))
+				fn(pop, &rows[i]);
+		*from = ok && count == ROWS_AT_ONCE ? rows[count - 1].uid + 1 : 0;
+	}
+	arena_free(arena);
+	return ok;
 }
 
-static void row_write(struct pop3 *pop, const struct store_row *row, bool uidl)
+static void row_write(struct pop3 *pop, const struct store_row *row)
 {
 	uint32_t number = uid_set_position(&pop->uids, row->uid);
 
-	if (uidl)
+	if (pop->job.uidl)
 		buf_addf(&pop->s->out, "%u %u.%u\r\n", number, pop->uidvalidity, row->uid);
 	else
 		buf_addf(&pop->s->out, "%u %lld\r\n", number, (long long)row->size);
@@ -47,28 +63,19 @@ static void row_write(struct pop3 *pop, const struct store_row *row, bool uidl)
 /* A scan listing, as far as the output has room. */
 static struct pop3_reply list_step(struct pop3 *pop)
 {
-	struct store_row *rows;
+	struct pop3_reply done = { .status = POP3_DONE };
 	struct error error;
-	size_t count;
 
-	while (pop->s->out.n < SESSION_MARK) {
-		if (!rows_read(pop, pop->job.next, &rows, &count, &error)) {
-			/* In the middle of a listing there is no way to say so but to hang up. */
-			struct pop3_reply reply = pop3_failed(pop, &error);
-			return (struct pop3_reply){
-				.status = POP3_DONE, .text = reply.text, .close = true
-			};
-		}
-		for (size_t i = 0; i < count; i++)
-			if (is_listed(pop, rows[i].uid))
-				row_write(pop, &rows[i], pop->job.uidl);
-		if (count < ROWS_AT_ONCE) {
-			buf_adds(&pop->s->out, ".\r\n");
-			return (struct pop3_reply){ .status = POP3_DONE };
-		}
-		pop->job.next = rows[count - 1].uid + 1;
+	if (!rows_each(pop, &pop->job.next, row_write, &error)) {
+		/* In the middle of a listing there is no way to say so but to hang up. */
+		pop3_failed(pop, &error);
+		done.close = true;
+		return done;
 	}
-	return (struct pop3_reply){ .status = POP3_MORE };
+	if (pop->job.next)
+		return (struct pop3_reply){ .status = POP3_MORE };
+	buf_adds(&pop->s->out, ".\r\n");
+	return done;
 }
 
 /* One message's line. */
@@ -89,8 +96,9 @@ static struct pop3_reply list_one(struct pop3 *pop, struct cursor *args, bool ui
 		return pop3_failed(pop, &error);
 	if (count == 0)
 		return pop3_err(NULL, "the message is gone");
+	pop->job.uidl = uidl;
 	buf_adds(&pop->s->out, "+OK ");
-	row_write(pop, rows, uidl);
+	row_write(pop, rows);
 	return (struct pop3_reply){ .status = POP3_DONE };
 }
 
@@ -115,30 +123,25 @@ struct pop3_reply pop3_cmd_uidl(struct pop3 *pop, struct cursor *args)
 	return list_begin(pop, args, true);
 }
 
+static void row_count(struct pop3 *pop, const struct store_row *row)
+{
+	pop->job.messages++;
+	pop->job.octets += row->size;
+}
+
 /* "STAT": number and octets of the messages that are not marked */
 struct pop3_reply pop3_cmd_stat(struct pop3 *pop, struct cursor *args)
 {
-	long long octets = 0;
-	uint32_t messages = 0, from = 1;
-	struct store_row *rows;
 	struct error error;
-	size_t count;
+	uint32_t from = 1;
 
 	if (!cursor_done(args))
 		return pop3_syntax(pop, args);
-	do {
-		if (!rows_read(pop, from, &rows, &count, &error))
+	while (from)
+		if (!rows_each(pop, &from, row_count, &error))
 			return pop3_failed(pop, &error);
-		for (size_t i = 0; i < count; i++) {
-			if (!is_listed(pop, rows[i].uid))
-				continue;
-			messages++;
-			octets += rows[i].size;
-		}
-		if (count)
-			from = rows[count - 1].uid + 1;
-	} while (count == ROWS_AT_ONCE);
-	return pop3_ok(arena_printf(pop->s->turn, "%u %lld", messages, octets));
+	return pop3_ok(
+	    arena_printf(pop->s->turn, "%u %lld", pop->job.messages, (long long)pop->job.octets));
 }
 
 /* "DELE" SP msg */
