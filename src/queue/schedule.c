@@ -53,7 +53,14 @@ static struct {
 	int64_t opened_us;
 	bool heard[ROLE_INSTANCES]; /* its process has said which segment is open */
 	bool orphans_closed;
-} q;
+	int64_t least_pause_us, most_pause_us;
+} q = { .least_pause_us = RETRY_LEAST, .most_pause_us = RETRY_MOST };
+
+void schedule_set_pauses(int64_t least_us, int64_t most_us)
+{
+	q.least_pause_us = least_us;
+	q.most_pause_us = most_us;
+}
 
 /* ---- segments and items ---- */
 
@@ -174,11 +181,11 @@ static void log_recipient(const struct item *item, uint64_t recipient, const cha
 
 static void retry_later(struct item *item)
 {
-	int64_t pause = RETRY_LEAST;
+	int64_t pause = q.least_pause_us;
 
-	for (int i = 1; i < item->attempts && pause < RETRY_MOST; i++)
+	for (int i = 1; i < item->attempts && pause < q.most_pause_us; i++)
 		pause *= 2;
-	item->due_us = clock_us() + (pause < RETRY_MOST ? pause : RETRY_MOST);
+	item->due_us = clock_us() + (pause < q.most_pause_us ? pause : q.most_pause_us);
 	list_push(&q.later, &item->link);
 }
 
@@ -277,6 +284,22 @@ static void pump(void)
 
 /* ---- what others say ---- */
 
+/* A process that did not hear our answer says a record again, which may be long delivered and its
+ * segment removed. Segments are made before they are spoken of, so that one has no file. */
+static bool was_removed(uint64_t id)
+{
+	struct segment s = { .id = id, .process = (int)(id & 0xff) };
+	char path[PATH_ROOM];
+
+	if (map_get(&q.segments, id))
+		return false;
+	segment_path(&s, "seg", path);
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return false;
+	segment_path(&s, "one", path);
+	return access(path, F_OK) < 0 && errno == ENOENT;
+}
+
 static void take_accepted(struct call *call)
 {
 	uint64_t segment = message_get_number(&call->in), place = message_get_number(&call->in);
@@ -288,7 +311,8 @@ static void take_accepted(struct call *call)
 		call_end(call);
 		return;
 	}
-	item_add(segment, place, length, alone != 0);
+	if (!was_removed(segment))
+		item_add(segment, place, length, alone != 0);
 	call_reply_done(call);
 	publish();
 	pump();
@@ -368,13 +392,31 @@ void schedule_tick(void)
 
 /* ---- reading the spool after a start ---- */
 
+/* The next place at or after `at` where a record may begin; the end of the file when there is none. */
+static uint64_t next_magic(int fd, uint64_t at, uint64_t size)
+{
+	static const uint32_t magic = RECORD_MAGIC;
+	char window[65536];
+	ssize_t n;
+
+	while (at < size && (n = pread(fd, window, sizeof window, (off_t)at)) > 0) {
+		const char *found = memmem(window, (size_t)n, &magic, sizeof magic);
+
+		if (found)
+			return at + (uint64_t)(found - window);
+		/* It may begin in the last octets of this window. */
+		at += (size_t)n > sizeof magic ? (uint64_t)n - sizeof magic + 1 : (uint64_t)n;
+	}
+	return size;
+}
+
 /* The next valid record at or after `at`; false at the end of the file. */
 static bool next_record(int fd, uint64_t segment, uint64_t size, uint64_t *at,
     struct record_head *head, struct buf *envelope)
 {
 	struct error error;
 
-	for (; *at + sizeof *head <= size; ++*at)
+	for (; *at + sizeof *head <= size; *at = next_magic(fd, *at + 1, size))
 		if (record_read_head(fd, segment, *at, head, envelope, &error) &&
 		    *at + record_length(head) <= size)
 			return true;

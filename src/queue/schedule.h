@@ -15,6 +15,8 @@
 
 /* Reads all segments below the spool folder. After the sandbox is locked it goes on reading there. */
 bool schedule_open(const char *spool_folder, struct peers *peers, struct error *error);
+/* Pauses between tries: the first, and the longest to which they grow. Tests set shorter ones. */
+void schedule_set_pauses(int64_t least_us, int64_t most_us);
 /* Events of the role: peers come and go, time passes. */
 void schedule_added(enum role role, int instance);
 void schedule_tick(void);

@@ -42,6 +42,7 @@ struct announcement {
 	struct link link;
 	uint64_t segment, place, length;
 	bool alone;
+	bool asked; /* on its way over the channel that is there now */
 };
 
 struct spool {
@@ -127,34 +128,44 @@ struct spool *spool_open(const char *folder, int process, struct peers *peers, s
 static void announced(void *context, bool ok, struct message_reader *in)
 {
 	struct announcement *a = context;
+	struct spool *s = a->spool;
 
 	(void)in;
-	/* Lost with its channel: spool_reconnect says it again. */
-	if (!ok)
-		return;
-	pthread_mutex_lock(&a->spool->announce_lock);
-	list_remove(&a->link);
-	pthread_mutex_unlock(&a->spool->announce_lock);
-	free(a);
+	pthread_mutex_lock(&s->announce_lock);
+	a->asked = false;
+	if (ok) {
+		list_remove(&a->link);
+		free(a);
+	}
+	/* Otherwise it was lost with its channel: spool_reconnect says it again. */
+	pthread_mutex_unlock(&s->announce_lock);
 }
 
+/* Once over each channel: its answer frees it. The lock is held. */
 static void say_accepted(struct announcement *a)
 {
 	struct message m;
 
+	if (a->asked)
+		return;
 	message_begin(&m, MESSAGE_ACCEPTED);
 	message_put_number(&m, a->segment);
 	message_put_number(&m, a->place);
 	message_put_number(&m, a->length);
 	message_put_number(&m, a->alone);
-	peers_request(a->spool->peers, ROLE_QUEUE, 0, &m, announced, a);
+	a->asked = peers_request(a->spool->peers, ROLE_QUEUE, 0, &m, announced, a);
 	message_free(&m);
 }
 
+/* Records first, then which segment is open: the queue may remove an older one as soon as it hears of
+ * the newer, and must know all its records by then, also when its channel came a moment ago. The lock
+ * is held. */
 static void say_open(struct spool *s)
 {
 	struct message m;
 
+	LIST_EACH(node, &s->announcements)
+	say_accepted(LIST_OF(node, struct announcement, link));
 	message_begin(&m, MESSAGE_SEGMENT_OPEN);
 	message_put_number(&m, s->segment);
 	peers_tell(s->peers, ROLE_QUEUE, 0, &m, -1);
@@ -174,13 +185,9 @@ static void announce(struct spool *s, uint64_t segment, uint64_t place, uint64_t
 	pthread_mutex_unlock(&s->announce_lock);
 }
 
-/* Records first, then which segment is open: the queue may remove an older one as soon as it hears of
- * the newer, and must know all its records by then. */
 void spool_reconnect(struct spool *s)
 {
 	pthread_mutex_lock(&s->announce_lock);
-	LIST_EACH(node, &s->announcements)
-	say_accepted(LIST_OF(node, struct announcement, link));
 	say_open(s);
 	pthread_mutex_unlock(&s->announce_lock);
 }
@@ -326,22 +333,33 @@ static void seal(
 	m->result.place = place;
 }
 
-static bool commit_alone(struct spool *s, struct spool_message *m)
+/* Gives the finished file its name. */
+static bool name_alone(struct spool *s, struct spool_message *m, struct error *error)
 {
 	struct record_head head;
 	char from[PATH_ROOM], to[PATH_ROOM];
 
 	seal(m, m->alone_id, 0, &head);
 	if (pwrite(m->alone_fd, &head, sizeof head, 0) != sizeof head)
-		return error_local(
-		    &m->result.error, "cannot write a large message: %s", strerror(errno));
+		return error_local(error, "cannot write a large message: %s", strerror(errno));
 	path_of(s, m->alone_id, "part", from);
 	path_of(s, m->alone_id, "one", to);
 	sync_or_die(m->alone_fd, "a large message");
-	if (rename(from, to) < 0)
-		return error_local(&m->result.error, "cannot rename %s: %s", from, strerror(errno));
-	sync_folder(s);
-	return true;
+	return rename(from, to) == 0 ||
+	    error_local(error, "cannot rename %s: %s", from, strerror(errno));
+}
+
+static bool commit_alone(struct spool *s, struct spool_message *m)
+{
+	char path[PATH_ROOM];
+
+	if (name_alone(s, m, &m->result.error)) {
+		sync_folder(s);
+		return true;
+	}
+	path_of(s, m->alone_id, "part", path);
+	unlink(path);
+	return false;
 }
 
 /* All of the group in one write at the end of the segment. false: the disk did not take it; what came
@@ -458,4 +476,15 @@ void spool_stop(struct spool *spool)
 	pthread_cond_signal(&spool->there);
 	pthread_mutex_unlock(&spool->lock);
 	pthread_join(spool->thread, NULL);
+}
+
+void spool_free(struct spool *spool)
+{
+	struct link *node;
+
+	while ((node = list_pop(&spool->announcements)))
+		free(LIST_OF(node, struct announcement, link));
+	if (spool->fd >= 0)
+		close(spool->fd);
+	free(spool);
 }

@@ -32,10 +32,12 @@ struct spool_message;
 struct spool *spool_open(const char *folder, int process, struct peers *peers, struct error *error);
 /* Starts the commit thread; after the sandbox is locked. */
 void spool_start(struct spool *spool);
-/* The channel to the role queue is there (again). */
+/* The channel to the role queue is there (again); from the thread of peers_run, or before it. */
 void spool_reconnect(struct spool *spool);
 /* Finishes what waits to be committed. */
 void spool_stop(struct spool *spool);
+/* After spool_stop and the end of its peers. */
+void spool_free(struct spool *spool);
 
 /* A message of at most `limit` octets; the encoded envelope is copied. */
 struct spool_message *spool_begin(struct spool *spool, slice envelope, uint64_t limit);

@@ -1,0 +1,95 @@
+/* From a segment of the spool to a parsed message. */
+#include "deliver/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "mail/summary.h"
+
+#define PATH_ROOM     4096
+#define SUMMARY_MOST  (1u << 20)                /* octets of an ENVELOPE or a BODYSTRUCTURE */
+#define RETURN_PATH   "Return-Path: <%.*s>\r\n" /* RFC 5321 §4.4 */
+#define RETURN_OCTETS 20
+
+static int try_open(const struct job *job, const char *ending, char *path)
+{
+	snprintf(path, PATH_ROOM, "%s/%d/%016llx.%s", deliver_config.spool,
+	    (int)(job->segment & 0xff), (unsigned long long)job->segment, ending);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* -1: error says why; permanent when there is no such file. */
+static int open_segment(const struct job *job, struct error *error)
+{
+	char path[PATH_ROOM];
+	int fd = try_open(job, "seg", path);
+
+	if (fd < 0 && errno == ENOENT)
+		fd = try_open(job, "one", path);
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT)
+		error_set(error, FAULT_LOCAL, false, "damaged",
+		    "segment %016llx is not in the spool: bring its file back if you have it, "
+		    "and restart; its mail cannot be delivered without it",
+		    (unsigned long long)job->segment);
+	else
+		error_local(error, "cannot open %s: %s", path, strerror(errno));
+	return -1;
+}
+
+static bool damaged(struct error *error, const char *what)
+{
+	return error_set(error, FAULT_LOCAL, false, "damaged",
+	    "%s; keep the segment's file, see whether the disk is well, and tell the sender", what);
+}
+
+static bool read_envelope(struct job *job, struct error *error)
+{
+	if (!envelope_decode(buf_slice(&job->record), job->arena, &job->envelope))
+		return damaged(error, "the envelope in the spool does not read");
+	return job->envelope.recipient_count > 0 ||
+	    damaged(error, "the envelope in the spool has no recipients");
+}
+
+/* The message with the line that delivery adds, in one piece. */
+static bool read_content(
+    int fd, const struct record_head *head, struct job *job, struct error *error)
+{
+	slice sender = job->envelope.sender;
+
+	buf_init(&job->content, RETURN_OCTETS + sender.n + (size_t)head->message_octets);
+	buf_addf(&job->content, RETURN_PATH, SLICE_ARG(sender));
+	return record_read_message(fd, head, &job->content, error);
+}
+
+static void summarize(struct job *job, struct arena *arena)
+{
+	struct mime mime;
+
+	buf_init(&job->summary_envelope, SUMMARY_MOST);
+	buf_init(&job->structure, SUMMARY_MOST);
+	buf_init(&job->body_structure, SUMMARY_MOST);
+	mime_parse(buf_slice(&job->content), arena, &mime);
+	summary_write(&mime, &job->summary_envelope, &job->structure);
+	structure_strip(buf_slice(&job->structure), &job->body_structure);
+	arena_reset(arena);
+}
+
+enum outcome job_read(struct job *job, struct arena *arena, struct error *error)
+{
+	struct record_head head;
+	int fd = open_segment(job, error);
+
+	if (fd < 0)
+		return error->temporary ? OUTCOME_LATER : OUTCOME_HOLD;
+	bool whole = record_read_head(fd, job->segment, job->place, &head, &job->record, error) &&
+	    read_envelope(job, error) && read_content(fd, &head, job, error);
+	close(fd);
+	if (!whole)
+		return error->temporary ? OUTCOME_LATER : OUTCOME_HOLD;
+	summarize(job, arena);
+	return OUTCOME_DONE;
+}
