@@ -372,18 +372,6 @@ const size_t deliver_service_count = sizeof deliver_services / sizeof deliver_se
 
 /* ---- beginning and end ---- */
 
-/* A database in memory makes SQLite load and seed what it would otherwise do behind the sandbox. */
-static bool warm_up(struct error *error)
-{
-	struct db_options options = { .journal = DB_ROLLBACK };
-	struct db *db;
-
-	if (!db_open(":memory:", &store_program, &options, deadline_in_ms(5000), &db, error))
-		return false;
-	db_close(db);
-	return true;
-}
-
 bool deliver_open(const struct deliver_config *config, struct error *error)
 {
 	deliver_config = *config;
@@ -395,7 +383,7 @@ bool deliver_open(const struct deliver_config *config, struct error *error)
 		pthread_cond_init(&workers[i].there, NULL);
 		list_init(&workers[i].ready);
 	}
-	return warm_up(error);
+	return store_warm_up(error);
 }
 
 void deliver_start(void)

@@ -31,7 +31,7 @@ struct imap_reply imap_cmd_idle(struct imap *im, struct cursor *args)
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
 	if (im->state == IMAP_SELECTED)
-		session_watch(im->s, imap_watch_key(im->account, im->view.mailbox));
+		session_watch(im->s, store_watch_key(im->account, im->view.mailbox));
 	im->job = (struct job){ .step = idle_step, .line = idle_line };
 	buf_adds(&im->s->out, "+ idling\r\n");
 	return imap_reply_more();

@@ -7,8 +7,7 @@ struct imap_reply imap_login_try(struct imap *im, slice user, slice password)
 	struct error error;
 	int64_t account = 0;
 
-	switch (
-	    imap_setup.login(im->s->worker, user, password, im->s->deadline, &account, &error)) {
+	switch (imap_host.login(im->s->worker, user, password, im->s->deadline, &account, &error)) {
 	case LOGIN_RIGHT:
 		break;
 	case LOGIN_WRONG:

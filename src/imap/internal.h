@@ -27,10 +27,8 @@
 #define IMAP_COMMAND_MEMORY (256u << 20)
 #define IMAP_MESSAGE        (128u << 20)
 /* RFC 9051 §5.4 wants at least 30 minutes after login. */
-#define IMAP_TIMEOUT_BEFORE (60 * 1000)
-#define IMAP_TIMEOUT        (30 * 60 * 1000 + 5000)
-#define IMAP_LOGINS         3  /* wrong ones until we hang up */
-#define IMAP_MISTAKES       20 /* malformed commands in a row until we hang up */
+#define IMAP_LOGINS   3  /* wrong ones until we hang up */
+#define IMAP_MISTAKES 20 /* malformed commands in a row until we hang up */
 
 enum imap_state {
 	IMAP_STRANGER = 1, /* not authenticated */
@@ -101,7 +99,7 @@ struct imap {
 	struct view view;
 };
 
-extern struct imap_setup imap_setup;
+extern struct store_host imap_host;
 extern const struct command imap_commands[];
 extern const size_t imap_command_count;
 

@@ -5,28 +5,22 @@
 
 #include "base/memory.h"
 
-struct imap_setup imap_setup;
+struct store_host imap_host;
 
-void imap_init(const struct imap_setup *setup)
+void imap_init(const struct store_host *host)
 {
-	imap_setup = *setup;
-}
-
-uint64_t imap_watch_key(int64_t account, int64_t mailbox)
-{
-	/* Never 0, which means "nothing"; two mailboxes with one key only wake each other in vain. */
-	return (uint64_t)account << 24 ^ (uint64_t)mailbox << 1 ^ 1;
+	imap_host = *host;
 }
 
 struct store *imap_store(struct imap *im)
 {
-	return imap_setup.store(im->s->worker);
+	return imap_host.store(im->s->worker);
 }
 
 void imap_notify(struct imap *im, const struct store_notice *notice)
 {
 	if (notice->modseq)
-		imap_setup.notify(im->s->worker, notice);
+		imap_host.notify(im->s->worker, notice);
 }
 
 /* Passwords go over TLS only, unless the listener says otherwise (RFC 9051 §6.2.3, §11.2). */
@@ -44,7 +38,7 @@ static enum turn imap_open(struct session *s)
 	s->state = im;
 	gather_init(&im->gather, IMAP_LINE_BEFORE + IMAP_LITERAL_BEFORE, IMAP_LITERAL_BEFORE);
 	session_want_line(s, IMAP_LINE_BEFORE);
-	session_set_timeout(s, IMAP_TIMEOUT_BEFORE);
+	session_set_timeout(s, imap_host.login_timeout_ms);
 	buf_adds(&s->out, "* OK [");
 	imap_print_capabilities(im);
 	buf_adds(&s->out, "] Hauberk ready\r\n");
@@ -57,7 +51,7 @@ void imap_logged_in(struct imap *im, slice user, int64_t account)
 	im->account = account;
 	im->user = arena_copy(im->s->arena, user);
 	session_want_line(im->s, IMAP_LINE);
-	session_set_timeout(im->s, IMAP_TIMEOUT);
+	session_set_timeout(im->s, imap_host.idle_timeout_ms);
 }
 
 void imap_deselect(struct imap *im)

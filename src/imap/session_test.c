@@ -17,14 +17,16 @@
 
 static void notify(void *worker, const struct store_notice *notice)
 {
-	server_notice(imap_watch_key(notice->account, notice->mailbox));
+	server_notice(store_watch_key(notice->account, notice->mailbox));
 }
 
 static int server_begin(void **state)
 {
-	static const struct imap_setup setup = {
-		.store = server_store, .login = server_login, .notify = notify
-	};
+	static const struct store_host setup = { .store = server_store,
+		.login = server_login,
+		.notify = notify,
+		.login_timeout_ms = 60000,
+		.idle_timeout_ms = 600000 };
 
 	imap_init(&setup);
 	server_start(&imap_protocol);
@@ -462,9 +464,11 @@ static void empty_mailbox_is_no_special_case(void **state)
 
 static void password_needs_tls(void **state)
 {
-	static const struct imap_setup setup = {
-		.store = server_store, .login = server_login, .notify = notify
-	};
+	static const struct store_host setup = { .store = server_store,
+		.login = server_login,
+		.notify = notify,
+		.login_timeout_ms = 60000,
+		.idle_timeout_ms = 600000 };
 	int fd;
 
 	imap_init(&setup);

@@ -22,7 +22,7 @@
 #define SERVICES_MAX 32
 
 static const struct role_program *const programs[] = { &role_control, &role_keys, &role_auth,
-	&role_queue, &role_smtp };
+	&role_queue, &role_deliver, &role_smtp, &role_imap };
 
 static struct role_start start;
 static const struct role_program *program;
@@ -71,7 +71,8 @@ int role_listeners(
 	for (int i = 0; i < s->conf.listener_count; i++) {
 		const struct conf_listener *l = &s->conf.listeners[i];
 
-		if (strcmp(l->protocol, protocol) != 0)
+		/* Listeners of other roles were not told to this one. */
+		if (!l->protocol || strcmp(l->protocol, protocol) != 0)
 			continue;
 		out[n++] = (struct listener){
 			.fd = role_descriptor(s, arena_printf(s->arena, "listener %d", i)),

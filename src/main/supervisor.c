@@ -264,8 +264,10 @@ static void take_ready(struct call *call)
 		    kv_num("landlock", c->landlock));
 	}
 	call_end(call);
-	while (!sv.draining && sv.stage < STAGE_LAST && stage_ready(sv.stage)) {
-		sv.stage++;
+	/* control makes what the others open; after it all may come at once, and one that cannot does not
+	 * keep the others from serving. */
+	if (!sv.draining && sv.stage == 0 && stage_ready(0)) {
+		sv.stage = STAGE_LAST;
 		start_due();
 	}
 	if (!sv.all_ready && stage_ready(STAGE_LAST)) {

@@ -8,13 +8,11 @@
 #include "base/log.h"
 #include "pop3/pop3.h"
 
-#define POP3_LINE           512  /* RFC 2449 §4 allows 255 */
-#define POP3_AUTH_LINE      4096 /* base64 of a PLAIN message */
-#define POP3_TIMEOUT_BEFORE (60 * 1000)
-#define POP3_TIMEOUT        (10 * 60 * 1000) /* RFC 1939 §3: at least 10 minutes */
-#define POP3_LOGINS         3
-#define POP3_MISTAKES       20
-#define POP3_MESSAGE        (128u << 20)
+#define POP3_LINE      512  /* RFC 2449 §4 allows 255 */
+#define POP3_AUTH_LINE 4096 /* base64 of a PLAIN message */
+#define POP3_LOGINS    3
+#define POP3_MISTAKES  20
+#define POP3_MESSAGE   (128u << 20)
 
 enum pop3_state {
 	POP3_STRANGER = 1, /* AUTHORIZATION */
@@ -70,7 +68,7 @@ struct pop3 {
 	struct pop3_job job;
 };
 
-extern struct pop3_setup pop3_setup;
+extern struct store_host pop3_host;
 
 /* command.c */
 enum turn pop3_run(struct pop3 *pop, slice line);

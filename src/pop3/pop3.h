@@ -1,7 +1,7 @@
 /*
  * pop3: the POP3 server (RFC 1939, RFC 2449, RFC 2595, RFC 5034 for AUTH PLAIN).
  *
- *     pop3_init(&(struct pop3_setup){ .store = worker_store, .login = worker_login, ... });
+ *     pop3_init(&(struct store_host){ .store = worker_store, .login = worker_login, ... });
  *     listener.protocol = &pop3_protocol;
  *
  * The session sees INBOX as it is at login; what is marked with DELE goes at QUIT, and only then. Two
@@ -11,22 +11,10 @@
 #define POP3_POP3_H
 
 #include "net/session.h"
-#include "store/store.h"
-#include "vault/login.h"
-
-/* What the role gives us; set once before the first session. */
-struct pop3_setup {
-	/* The store of the worker that runs the session. */
-	struct store *(*store)(void *worker);
-	/* As login_check(), with the worker's directory. */
-	enum login_answer (*login)(void *worker, slice name, slice password,
-	    struct deadline deadline, int64_t *account_out, struct error *error);
-	/* Tells the other sessions, of all processes, what was changed. */
-	void (*notify)(void *worker, const struct store_notice *notice);
-};
+#include "store/host.h"
 
 extern const struct protocol pop3_protocol;
 
-void pop3_init(const struct pop3_setup *setup);
+void pop3_init(const struct store_host *host);
 
 #endif

@@ -7,16 +7,16 @@
 #include "base/encode.h"
 #include "base/memory.h"
 
-struct pop3_setup pop3_setup;
+struct store_host pop3_host;
 
-void pop3_init(const struct pop3_setup *setup)
+void pop3_init(const struct store_host *host)
 {
-	pop3_setup = *setup;
+	pop3_host = *host;
 }
 
 struct store *pop3_store(struct pop3 *pop)
 {
-	return pop3_setup.store(pop->s->worker);
+	return pop3_host.store(pop->s->worker);
 }
 
 /* Passwords go over TLS only, unless the listener says otherwise. */
@@ -56,7 +56,7 @@ static struct pop3_reply logged_in(struct pop3 *pop, slice user)
 		return pop3_failed(pop, &error);
 	pop->state = POP3_OPEN;
 	session_want_line(pop->s, POP3_LINE);
-	session_set_timeout(pop->s, POP3_TIMEOUT);
+	session_set_timeout(pop->s, pop3_host.idle_timeout_ms);
 	log_info("pop3.login", kv_str("s", pop->s->id), kv_str("peer", pop->s->peer),
 	    kv_text("user", user), kv_num("account", pop->account),
 	    kv_str("tls", session_tls_text(pop->s)));
@@ -67,7 +67,7 @@ struct pop3_reply pop3_login(struct pop3 *pop, slice user, slice password)
 {
 	struct error error;
 
-	switch (pop3_setup.login(
+	switch (pop3_host.login(
 	    pop->s->worker, user, password, pop->s->deadline, &pop->account, &error)) {
 	case LOGIN_RIGHT:
 		return logged_in(pop, user);
@@ -202,7 +202,7 @@ static enum turn pop3_greet(struct session *s)
 	pop->state = POP3_STRANGER;
 	s->state = pop;
 	session_want_line(s, POP3_LINE);
-	session_set_timeout(s, POP3_TIMEOUT_BEFORE);
+	session_set_timeout(s, pop3_host.login_timeout_ms);
 	buf_adds(&s->out, "+OK Hauberk ready\r\n");
 	return TURN_NEXT;
 }

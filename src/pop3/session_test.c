@@ -14,9 +14,11 @@ static void notify(void *worker, const struct store_notice *notice)
 	notices++;
 }
 
-static const struct pop3_setup setup = {
-	.store = server_store, .login = server_login, .notify = notify
-};
+static const struct store_host setup = { .store = server_store,
+	.login = server_login,
+	.notify = notify,
+	.login_timeout_ms = 60000,
+	.idle_timeout_ms = 600000 };
 
 static int server_begin(void **state)
 {

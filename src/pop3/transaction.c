@@ -176,7 +176,7 @@ struct pop3_reply pop3_cmd_noop(struct pop3 *pop, struct cursor *args)
 static bool notified(struct pop3 *pop, bool ok, const struct store_notice *notice)
 {
 	if (ok && notice->modseq)
-		pop3_setup.notify(pop->s->worker, notice);
+		pop3_host.notify(pop->s->worker, notice);
 	return ok;
 }
 

@@ -21,6 +21,17 @@ struct handle {
 	struct db *db;
 };
 
+bool store_warm_up(struct error *error)
+{
+	struct db_options options = { .journal = DB_ROLLBACK };
+	struct db *db;
+
+	if (!db_open(":memory:", &store_program, &options, deadline_in_ms(5000), &db, error))
+		return false;
+	db_close(db);
+	return true;
+}
+
 struct store *store_new(const char *root, size_t handles)
 {
 	struct store *store = NEW(struct store);

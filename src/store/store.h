@@ -112,6 +112,8 @@ enum store_flag_op { STORE_FLAGS_SET, STORE_FLAGS_ADD, STORE_FLAGS_REMOVE };
 /* What is kept and asked, for the test that prepares everything on every engine. */
 extern const struct db_program store_program;
 
+/* Makes SQLite load and seed what it would otherwise do at first use: before a sandbox is locked. */
+bool store_warm_up(struct error *error);
 /* root must exist; at most `handles` accounts are open at once. */
 struct store *store_new(const char *root, size_t handles);
 void store_free(struct store *store);

@@ -1,0 +1,158 @@
+/* The role imap: IMAP and POP3 over the store. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "imap/imap.h"
+#include "main/role.h"
+#include "net/ask.h"
+#include "net/reactor.h"
+#include "pop3/pop3.h"
+
+#define DRAIN_MS 5000
+#define HANDLES  1000 /* open accounts in the whole process, three descriptors each */
+
+/* What a worker thread owns. */
+struct worker {
+	struct store *store;
+	struct directory *directory; /* NULL: not open yet */
+};
+
+static struct listener listeners[2 * CONF_LISTENERS];
+static struct reactor *reactor;
+static const char *accounts_path, *directory_path;
+static size_t handles;
+static struct peers *peers;
+
+static void *worker_start(void *context)
+{
+	struct worker *w = NEW(struct worker);
+
+	(void)context;
+	w->store = store_new(accounts_path, handles);
+	return w;
+}
+
+static void worker_stop(void *worker)
+{
+	struct worker *w = worker;
+
+	store_free(w->store);
+	directory_close(w->directory);
+	free(w);
+}
+
+static struct store *worker_store(void *worker)
+{
+	return ((struct worker *)worker)->store;
+}
+
+static enum login_answer worker_login(void *worker, slice name, slice password,
+    struct deadline deadline, int64_t *account_out, struct error *error)
+{
+	struct worker *w = worker;
+
+	if (!w->directory && !directory_open(directory_path, false, &w->directory, error))
+		return LOGIN_FAILED;
+	return login_check(w->directory, name, password, deadline, account_out, error);
+}
+
+/* ---- notices ---- */
+
+static void notify(void *worker, const struct store_notice *notice)
+{
+	struct message m;
+
+	(void)worker;
+	reactor_notice(reactor, store_watch_key(notice->account, notice->mailbox));
+	message_begin(&m, MESSAGE_NOTICE);
+	message_put_number(&m, (uint64_t)notice->account);
+	message_put_number(&m, (uint64_t)notice->mailbox);
+	message_put_number(&m, (uint64_t)notice->modseq);
+	peers_tell_all(peers, ROLE_IMAP, &m);
+	message_free(&m);
+}
+
+static void take_notice(struct call *call)
+{
+	int64_t account = (int64_t)message_get_number(&call->in);
+	int64_t mailbox = (int64_t)message_get_number(&call->in);
+
+	message_get_number(&call->in); /* the modseq: whoever is woken looks for itself */
+	if (message_done(&call->in) && reactor)
+		reactor_notice(reactor, store_watch_key(account, mailbox));
+	call_end(call);
+}
+
+static const struct service services[] = {
+	{ MESSAGE_NOTICE, ROLE_BIT(ROLE_DELIVER) | ROLE_BIT(ROLE_IMAP), take_notice },
+};
+static const size_t service_count = sizeof services / sizeof services[0];
+
+/* ---- life ---- */
+
+static void *react(void *context)
+{
+	struct role_start *start = context;
+
+	reactor_run(reactor);
+	peers_stop(start->peers, 0);
+	return NULL;
+}
+
+static void listen_all(struct role_start *start)
+{
+	int n = role_listeners(start, "imap", &imap_protocol, listeners);
+
+	n += role_listeners(start, "pop3", &pop3_protocol, listeners + n);
+	for (int i = 0; i < n; i++)
+		reactor_listen(reactor, &listeners[i]);
+}
+
+static bool start_imap(struct role_start *start, struct error *error)
+{
+	static struct store_host host = {
+		.store = worker_store, .login = worker_login, .notify = notify
+	};
+	const struct conf *c = &start->conf;
+	struct reactor_config config = { .workers = (int)c->imap_workers,
+		.max_sessions = (size_t)c->imap_max_sessions,
+		.worker_start = worker_start,
+		.worker_stop = worker_stop,
+		.first_id = role_first_session(start) };
+	struct sandbox sandbox = { 0 };
+	pthread_t thread;
+
+	ask_init(start->peers);
+	peers = start->peers;
+	accounts_path = role_path(start, "accounts");
+	directory_path = role_path(start, "directory/directory.db");
+	handles = (size_t)(HANDLES / c->imap_workers) + 1;
+	host.login_timeout_ms = (int)c->imap_login_timeout_ms;
+	host.idle_timeout_ms = (int)c->imap_idle_timeout_ms;
+	imap_init(&host);
+	pop3_init(&host);
+	if (role_descriptor(start, "certificate") >= 0 && !(config.tls = role_tls(start, error)))
+		return false;
+	if (!store_warm_up(error))
+		return false;
+	sandbox_imap(&sandbox, accounts_path, role_path(start, "directory"));
+	if (!sandbox_lock(&sandbox, error))
+		return false;
+	reactor = reactor_new(&config);
+	listen_all(start);
+	return pthread_create(&thread, NULL, react, start) == 0 || error_local(error, "no thread");
+}
+
+static void drain(struct role_start *start)
+{
+	(void)start;
+	reactor_drain(reactor, DRAIN_MS);
+}
+
+const struct role_program role_imap = { .role = ROLE_IMAP,
+	.services = services,
+	.service_count = &service_count,
+	.start = start_imap,
+	.drain = drain };

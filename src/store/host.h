@@ -1,0 +1,36 @@
+/*
+ * host: what a protocol over the store (IMAP, POP3) is given by the role that runs it.
+ *
+ *     static const struct store_host host = { .store = ..., .login = ..., .notify = ..., ... };
+ *     imap_init(&host);
+ *     pop3_init(&host);
+ *
+ * Set once before the first session; copied.
+ */
+#ifndef STORE_HOST_H
+#define STORE_HOST_H
+
+#include "store/store.h"
+#include "vault/login.h"
+
+struct store_host {
+	/* The store of the worker that runs the session. */
+	struct store *(*store)(void *worker);
+	/* As login_check(), with the worker's directory. */
+	enum login_answer (*login)(void *worker, slice name, slice password,
+	    struct deadline deadline, int64_t *account_out, struct error *error);
+	/* Tells the other sessions, of all processes, what was changed. */
+	void (*notify)(void *worker, const struct store_notice *notice);
+	int login_timeout_ms; /* silence allowed between commands before the login */
+	int idle_timeout_ms;  /* and after it */
+};
+
+/* The key that a session watches (session_watch) and that the role names (reactor_notice) for each
+ * notice. */
+static inline uint64_t store_watch_key(int64_t account, int64_t mailbox)
+{
+	/* Odd multiplier: mailboxes of one account never meet; two accounts' meeting only costs a look. */
+	return ((uint64_t)account << 24 ^ (uint64_t)mailbox) * 2 + 1;
+}
+
+#endif
