@@ -2,6 +2,7 @@
  * summary: the ENVELOPE and BODYSTRUCTURE of a message as IMAP text (RFC 9051 §7.5.2).
  *
  *     struct buf envelope, structure;
+ *     buf_init(&envelope, SUMMARY_MAX); ...
  *     mime_parse(message, arena, &mime);
  *     summary_write(&mime, &envelope, &structure);      (at delivery; both are stored)
  *     structure_strip(stored, out);                     (at FETCH BODY)
@@ -16,8 +17,9 @@
 #include "base/buf.h"
 #include "mail/mime.h"
 
-#define SUMMARY_STRING     8192 /* octets of one header value that are kept */
-#define SUMMARY_PARAMETERS 64   /* of one Content-Type or Content-Disposition */
+#define SUMMARY_MAX        (256 * 1024) /* of an envelope, or a structure: what bufs are made with */
+#define SUMMARY_STRING     8192         /* octets of one header value that are kept */
+#define SUMMARY_PARAMETERS 64           /* of one Content-Type or Content-Disposition */
 
 /* Fills both. What grows beyond out->max is replaced by a short form: an envelope of NILs, a
  * structure that calls the message one application/octet-stream. */

@@ -99,10 +99,10 @@ bool conf_set(
 
 static const char *number_text(int64_t value, const struct unit *units, struct arena *arena)
 {
-	const struct unit *best = NULL;
+	const struct unit *best = units;
 
 	for (; units->name; units++)
-		if (!best || (value && value % units->factor == 0))
+		if (value && value % units->factor == 0)
 			best = units;
 	return arena_printf(arena, best->name[0] ? "\"%lld %s\"" : "%lld",
 	    (long long)(value / best->factor), best->name);

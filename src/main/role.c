@@ -22,7 +22,7 @@
 #define SERVICES_MAX 32
 
 static const struct role_program *const programs[] = { &role_control, &role_keys, &role_auth,
-	&role_queue };
+	&role_queue, &role_smtp };
 
 static struct role_start start;
 static const struct role_program *program;
@@ -53,6 +53,14 @@ struct tls_context *role_tls(struct role_start *s, struct error *error)
 		context = tls_context_new(buf_slice(&chain), SLICE("tls.default"), error);
 	buf_free(&chain);
 	return context;
+}
+
+/* The second of the start above, the process's number, then room for 16 million sessions a second. */
+uint64_t role_first_session(const struct role_start *s)
+{
+	uint64_t second = (uint64_t)(clock_wall_us() / 1000000) & 0xffffff;
+
+	return second << 32 | (uint64_t)s->role << 28 | (uint64_t)s->instance << 22;
 }
 
 int role_listeners(

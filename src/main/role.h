@@ -50,6 +50,8 @@ int role_descriptor(const struct role_start *start, const char *name);
 const char *role_path(struct role_start *start, const char *below);
 /* What smtp and imap share: the certificate's context, listeners of these protocols. */
 struct tls_context *role_tls(struct role_start *start, struct error *error);
+/* Where this process's session ids begin: no two processes of a server's life share one. */
+uint64_t role_first_session(const struct role_start *start);
 /* Listeners of a protocol, into out (room for CONF_LISTENERS); how many. */
 int role_listeners(
     struct role_start *start, const char *protocol, const struct protocol *p, struct listener *out);

@@ -1,0 +1,247 @@
+#include "imap/internal.h"
+
+#include "imap/fetch.h"
+#include "imap/parse.h"
+#include "imap/rows.h"
+#include "mail/date.h"
+
+/* A FETCH under way. Memory of a batch of rows and of one message lives beside the command's, so that
+ * fetching a whole mailbox takes no more than one message. */
+struct fetching {
+	struct fetch_items items;
+	struct uid_set *uids;
+	struct rows rows;
+	struct uid_set seen; /* of the batch: got \Seen by this FETCH */
+	uint32_t told;       /* messages */
+
+	bool begun;  /* the row's "(" is written */
+	size_t item; /* of the row */
+	bool first;
+	struct buf text, room; /* the message, header fields chosen from it */
+	struct arena *parts;
+	struct mime mime;
+	slice literal; /* what is left to send of an item */
+	struct imap_reply failed;
+};
+
+static void fetching_free(void *context)
+{
+	struct fetching *f = context;
+
+	buf_free(&f->text);
+	buf_free(&f->room);
+	uid_set_free(&f->seen);
+	arena_free(f->parts);
+	rows_end(&f->rows);
+}
+
+/* ---- rows ---- */
+
+/* BODY[...] sets \Seen; those that lacked it show their new flags (RFC 9051 §6.4.5). */
+static bool batch_see(struct imap *im, struct fetching *f, struct error *error)
+{
+	struct store_flag_change change = { STORE_FLAGS_ADD, STORE_SEEN, STORE_ANY_MODSEQ };
+	struct store_notice notice;
+	struct uid_set unseen = { 0 }, refused = { 0 };
+
+	uid_set_clear(&f->seen);
+	for (size_t i = 0; i < f->rows.count; i++)
+		if (!(f->rows.batch[i].flags & STORE_SEEN))
+			uid_set_add(&unseen, f->rows.batch[i].uid, f->rows.batch[i].uid);
+	if (unseen.n == 0)
+		return true;
+	bool ok = store_flags(imap_store(im), im->account, im->view.mailbox, &unseen, &change,
+	    &f->seen, &refused, &notice, error);
+	uid_set_free(&unseen);
+	uid_set_free(&refused);
+	if (!ok)
+		return false;
+	view_own(&im->view, notice.modseq);
+	imap_notify(im, &notice);
+	for (size_t i = 0; i < f->rows.count; i++)
+		if (uid_set_contains(&f->seen, f->rows.batch[i].uid))
+			f->rows.batch[i].flags |= STORE_SEEN;
+	return true;
+}
+
+/* The next row; false at the end, or f->failed says why. */
+static bool row_next(struct imap *im, struct fetching *f)
+{
+	struct error error;
+
+	if (!rows_next(im, &f->rows, &error)) {
+		if (f->rows.failed)
+			f->failed = imap_reply_error(im, &error);
+		return false;
+	}
+	if (f->rows.fresh && f->items.sets_seen && !im->view.read_only &&
+	    !batch_see(im, f, &error)) {
+		f->failed = imap_reply_error(im, &error);
+		return false;
+	}
+	return true;
+}
+
+/* The message text; false when it is gone, or f->failed says why. */
+static bool text_read(struct imap *im, struct fetching *f)
+{
+	struct error error;
+
+	arena_free(f->parts);
+	f->parts = NULL;
+	if (!f->items.texts)
+		return true;
+	if (store_body(imap_store(im), im->account, f->rows.row->body, &f->text, &error)) {
+		f->parts = arena_new(2 * (size_t)MIME_ARENA);
+		mime_parse(buf_slice(&f->text), f->parts, &f->mime);
+		return true;
+	}
+	if (error.fault != FAULT_ABSENT)
+		f->failed = imap_reply_error(im, &error);
+	return false;
+}
+
+/* ---- items ---- */
+
+static void date_item(struct imap *im, int64_t received_us)
+{
+	struct date date = { .seconds = received_us / 1000000 };
+
+	date_internal_write(&date, &im->s->out);
+}
+
+/* Announces the octets, which literal_send sends. */
+static void section_item(struct imap *im, struct fetching *f, const struct fetch_item *item)
+{
+	slice text;
+
+	fetch_label_write(item, &im->s->out);
+	buf_init(&f->room, f->text.n + 16);
+	if (!fetch_section(f->mime.root, item, &f->room, &text)) {
+		buf_adds(&im->s->out, " NIL");
+		return;
+	}
+	buf_addf(&im->s->out, " {%zu}\r\n", text.n);
+	f->literal = text;
+}
+
+/* Sends what is left of a literal; false when the output must drain first. */
+static bool literal_send(struct imap *im, struct fetching *f)
+{
+	while (f->literal.n) {
+		if (imap_full(im))
+			return false;
+		slice chunk = slice_head(f->literal, SESSION_CHUNK);
+
+		buf_add(&im->s->out, chunk);
+		f->literal = slice_from(f->literal, chunk.n);
+	}
+	buf_free(&f->room);
+	return true;
+}
+
+static void item_write(struct imap *im, struct fetching *f, const struct fetch_item *item)
+{
+	const struct store_row *row = f->rows.row;
+	struct buf *out = &im->s->out;
+
+	if (!f->first)
+		buf_addc(out, ' ');
+	f->first = false;
+	if (item->kind == FETCH_SECTION) {
+		section_item(im, f, item);
+		return;
+	}
+	buf_addf(out, "%s ", item->name);
+	if (item->kind == FETCH_FLAGS)
+		imap_print_flags(im, row->flags);
+	else if (item->kind == FETCH_UID)
+		buf_addf(out, "%u", row->uid);
+	else if (item->kind == FETCH_INTERNALDATE)
+		date_item(im, row->received_us);
+	else if (item->kind == FETCH_SIZE)
+		buf_addf(out, "%lld", (long long)row->size);
+	else if (item->kind == FETCH_ENVELOPE)
+		buf_add(out, row->head.envelope);
+	else
+		buf_add(
+		    out, item->kind == FETCH_BODY ? row->head.structure : row->head.bodystructure);
+}
+
+/* What was not asked for but must be said: the UID in answers to UID FETCH, flags that changed. */
+static void row_begin(struct imap *im, struct fetching *f)
+{
+	static const struct fetch_item uid = { .kind = FETCH_UID, .name = "UID" };
+	static const struct fetch_item flags = { .kind = FETCH_FLAGS, .name = "FLAGS" };
+
+	buf_addf(&im->s->out, "* %u FETCH (", uid_set_position(&im->view.uids, f->rows.row->uid));
+	f->begun = f->first = true;
+	f->item = 0;
+	if (im->uid && !f->items.has_uid)
+		item_write(im, f, &uid);
+	if (!f->items.has_flags && uid_set_contains(&f->seen, f->rows.row->uid))
+		item_write(im, f, &flags);
+}
+
+/* Writes one row, or goes on with it; false when the output must drain first. */
+static bool row_write(struct imap *im, struct fetching *f)
+{
+	if (!f->begun) {
+		if (!text_read(im, f))
+			return true;
+		row_begin(im, f);
+		f->told++;
+	}
+	for (;;) {
+		if (!literal_send(im, f))
+			return false;
+		if (f->item == f->items.n)
+			break;
+		item_write(im, f, &f->items.items[f->item++]);
+	}
+	buf_adds(&im->s->out, ")\r\n");
+	f->begun = false;
+	return true;
+}
+
+static struct imap_reply fetch_step(struct imap *im, void *context)
+{
+	struct fetching *f = context;
+
+	while (!f->failed.text) {
+		if (imap_full(im))
+			return imap_reply_more();
+		if (!f->begun && !row_next(im, f))
+			break;
+		if (!row_write(im, f))
+			return imap_reply_more();
+	}
+	if (f->failed.text)
+		return f->failed;
+	if (f->told < uid_set_count(f->uids) && !im->uid)
+		return imap_reply_no("EXPUNGEISSUED", "some of the messages are gone");
+	return imap_reply_ok("fetched");
+}
+
+/* fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" ... ")")
+ * RFC 9051 §6.4.5 */
+struct imap_reply imap_cmd_fetch(struct imap *im, struct cursor *args)
+{
+	struct fetching *f = ARENA_NEW(im->arena, struct fetching);
+	struct sequence sequence;
+	struct imap_reply reply;
+
+	parse_space(args);
+	sequence_parse(args, im->arena, &sequence);
+	parse_space(args);
+	fetch_parse(args, im->arena, &f->items);
+	if (!cursor_done(args))
+		return imap_reply_syntax(im, args);
+	buf_init(&f->text, IMAP_MESSAGE);
+	arena_defer(im->arena, fetching_free, f);
+	if (!imap_resolve(im, &sequence, &f->uids, &reply))
+		return reply;
+	rows_begin(&f->rows, f->uids, f->items.heads);
+	im->job = (struct job){ .step = fetch_step, .context = f };
+	return imap_reply_more();
+}

@@ -1,0 +1,42 @@
+#include "imap/internal.h"
+
+#include "imap/parse.h"
+
+struct imap_reply imap_login_try(struct imap *im, slice user, slice password)
+{
+	struct error error;
+	int64_t account = 0;
+
+	switch (
+	    imap_setup.login(im->s->worker, user, password, im->s->deadline, &account, &error)) {
+	case LOGIN_RIGHT:
+		break;
+	case LOGIN_WRONG:
+		im->failed_logins++;
+		log_warn("imap.login.wrong", kv_str("s", im->s->id), kv_str("peer", im->s->peer),
+		    kv_text("user", user));
+		return imap_reply_no("AUTHENTICATIONFAILED", "wrong name or password");
+	case LOGIN_FAILED:
+		return imap_reply_error(im, &error);
+	}
+	imap_logged_in(im, user, account);
+	log_info("imap.login", kv_str("s", im->s->id), kv_str("peer", im->s->peer),
+	    kv_text("user", user), kv_num("account", account),
+	    kv_str("tls", session_tls_text(im->s)));
+	return imap_reply_ok("logged in");
+}
+
+/* login = "LOGIN" SP userid SP password;  userid = astring, password = astring   RFC 9051 §6.2.3 */
+struct imap_reply imap_cmd_login(struct imap *im, struct cursor *args)
+{
+	parse_space(args);
+	slice user = parse_astring(args, im->arena);
+	parse_space(args);
+	slice password = parse_astring(args, im->arena);
+
+	if (!cursor_done(args))
+		return imap_reply_syntax(im, args);
+	if (!imap_password_allowed(im))
+		return imap_reply_no("PRIVACYREQUIRED", "start TLS first");
+	return imap_login_try(im, user, password);
+}

@@ -1,0 +1,121 @@
+/* SELECT, EXAMINE, CLOSE, UNSELECT, CHECK: entering and leaving a mailbox. */
+#include "imap/internal.h"
+
+#include "imap/parse.h"
+
+static void count_keywords(struct imap *im)
+{
+	for (int bit = 0; bit < 64; bit++)
+		im->view.keyword_count += imap_keywords(im)[bit].n > 0;
+}
+
+/* The untagged answers of RFC 9051 §6.3.2, with RECENT and UNSEEN for RFC 3501 §6.3.1 clients. */
+static void tell_mailbox(struct imap *im, const struct store_mailbox *m, uint32_t unseen)
+{
+	struct buf *out = &im->s->out;
+	const struct view *v = &im->view;
+
+	buf_adds(out, "* FLAGS ");
+	imap_print_flag_names(im, false);
+	buf_adds(out, "\r\n* OK [PERMANENTFLAGS ");
+	if (v->read_only)
+		buf_adds(out, "()");
+	else
+		imap_print_flag_names(im, true);
+	buf_addf(out, "] kept\r\n* %u EXISTS\r\n* 0 RECENT\r\n", uid_set_count(&v->uids));
+	if (unseen && uid_set_position(&v->uids, unseen))
+		buf_addf(out, "* OK [UNSEEN %u] first one\r\n", uid_set_position(&v->uids, unseen));
+	buf_addf(out, "* OK [UIDVALIDITY %u] valid\r\n* OK [UIDNEXT %u] next\r\n", m->uidvalidity,
+	    m->uidnext);
+}
+
+static bool view_open(
+    struct imap *im, int64_t mailbox, bool read_only, struct imap_reply *reply_out)
+{
+	struct store_mailbox m;
+	struct error error;
+	uint32_t unseen;
+	struct view *v = &im->view;
+
+	if (!store_select(imap_store(im), im->account, mailbox, im->arena, &m, &v->uids, &error) ||
+	    !store_first_unseen(imap_store(im), im->account, mailbox, &unseen, &error)) {
+		*reply_out = imap_reply_error(im, &error);
+		return false;
+	}
+	v->mailbox = mailbox;
+	v->read_only = read_only;
+	v->uidvalidity = m.uidvalidity;
+	v->uidnext = m.uidnext;
+	v->modseq = m.modseq;
+	count_keywords(im);
+	im->state = IMAP_SELECTED;
+	tell_mailbox(im, &m, unseen);
+	return true;
+}
+
+/* select = "SELECT" SP mailbox; one that fails leaves no mailbox selected */
+static struct imap_reply select_begin(struct imap *im, struct cursor *args, bool read_only)
+{
+	struct store_mailbox mailbox;
+	struct imap_reply reply;
+
+	parse_space(args);
+	slice name = parse_mailbox(args, im->arena);
+	if (!cursor_done(args))
+		return imap_reply_syntax(im, args);
+	imap_deselect(im);
+	if (!imap_find_mailbox(im, name, &mailbox, &reply) ||
+	    !view_open(im, mailbox.id, read_only, &reply)) {
+		imap_deselect(im);
+		return reply;
+	}
+	return (struct imap_reply){ .status = IMAP_OK,
+		.code = read_only ? "READ-ONLY" : "READ-WRITE",
+		.text = "selected" };
+}
+
+struct imap_reply imap_cmd_select(struct imap *im, struct cursor *args)
+{
+	return select_begin(im, args, false);
+}
+
+/* examine = "EXAMINE" SP mailbox   RFC 9051 §6.3.3 */
+struct imap_reply imap_cmd_examine(struct imap *im, struct cursor *args)
+{
+	return select_begin(im, args, true);
+}
+
+/* close = "CLOSE"   RFC 9051 §6.4.1: what is \Deleted goes without a word */
+struct imap_reply imap_cmd_close(struct imap *im, struct cursor *args)
+{
+	struct store_notice notice;
+	struct error error;
+
+	if (!cursor_done(args))
+		return imap_reply_syntax(im, args);
+	if (!im->view.read_only) {
+		struct uid_set *gone = imap_set(im);
+
+		if (!store_expunge(
+			imap_store(im), im->account, im->view.mailbox, NULL, gone, &notice, &error))
+			return imap_reply_error(im, &error);
+		imap_notify(im, &notice);
+	}
+	imap_deselect(im);
+	return imap_reply_ok("closed");
+}
+
+/* unselect = "UNSELECT"   RFC 9051 §6.4.2 */
+struct imap_reply imap_cmd_unselect(struct imap *im, struct cursor *args)
+{
+	if (!cursor_done(args))
+		return imap_reply_syntax(im, args);
+	imap_deselect(im);
+	return imap_reply_ok("unselected");
+}
+
+/* check = "CHECK"   RFC 3501 §6.4.1: every command leaves the mailbox safe already */
+struct imap_reply imap_cmd_check(struct imap *im, struct cursor *args)
+{
+	return cursor_done(args) ? imap_reply_ok("done") : imap_reply_syntax(im, args);
+}

@@ -1,0 +1,75 @@
+#include "imap/internal.h"
+
+#include "imap/parse.h"
+
+enum item { MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, ITEMS };
+/* ORDER enum item */
+static const char *const names[ITEMS] = { "MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN",
+	"DELETED", "SIZE" };
+
+/* status-att = "MESSAGES" / "UIDNEXT" / ..., as a set of bits */
+static unsigned item_parse(struct cursor *c)
+{
+	struct cursor before = *c;
+	slice name = parse_atom(c, "status item");
+
+	for (int i = 0; i < ITEMS; i++)
+		if (slice_eq_nocase(name, slice_of(names[i])))
+			return 1u << i;
+	*c = before;
+	cursor_fail(c, "status item");
+	return 0;
+}
+
+static int64_t item_value(const struct store_mailbox *m, enum item item)
+{
+	const int64_t values[ITEMS] = { [MESSAGES] = m->messages,
+		[UIDNEXT] = m->uidnext,
+		[UIDVALIDITY] = m->uidvalidity,
+		[UNSEEN] = m->unseen,
+		[DELETED] = m->deleted,
+		[SIZE] = m->bytes };
+
+	return values[item];
+}
+
+/* "STATUS" SP mailbox SP "(" [status-att-val *(SP status-att-val)] ")" */
+static void status_write(struct imap *im, slice name, const struct store_mailbox *m, unsigned items)
+{
+	const char *separator = "";
+
+	buf_adds(&im->s->out, "* STATUS ");
+	imap_print_mailbox(im, name);
+	buf_adds(&im->s->out, " (");
+	for (int i = 0; i < ITEMS; i++) {
+		if (!(items & 1u << i))
+			continue;
+		buf_addf(&im->s->out, "%s%s %lld", separator, names[i],
+		    (long long)item_value(m, (enum item)i));
+		separator = " ";
+	}
+	buf_adds(&im->s->out, ")\r\n");
+}
+
+/* status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"   RFC 9051 §6.3.11 */
+struct imap_reply imap_cmd_status(struct imap *im, struct cursor *args)
+{
+	struct store_mailbox mailbox;
+	struct imap_reply reply;
+	unsigned items = 0;
+
+	parse_space(args);
+	slice name = parse_mailbox(args, im->arena);
+	parse_space(args);
+	cursor_char(args, '(', "'('");
+	do
+		items |= item_parse(args);
+	while (cursor_try_char(args, ' '));
+	cursor_char(args, ')', "')'");
+	if (!cursor_done(args))
+		return imap_reply_syntax(im, args);
+	if (!imap_find_mailbox(im, name, &mailbox, &reply))
+		return reply;
+	status_write(im, name, &mailbox, items);
+	return imap_reply_ok("done");
+}

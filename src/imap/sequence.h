@@ -1,0 +1,35 @@
+/*
+ * sequence: "1,3:7,12:*", message numbers or UIDs (RFC 9051 §9, sequence-set).
+ *
+ *     struct sequence sequence;
+ *     sequence_parse(&c, arena, &sequence);
+ *     ...
+ *     if (!sequence_resolve(&sequence, &view->uids, uid, &set)) ... a number is too high
+ */
+#ifndef IMAP_SEQUENCE_H
+#define IMAP_SEQUENCE_H
+
+#include "base/arena.h"
+#include "base/cursor.h"
+#include "store/uid_set.h"
+
+/* "*" in a sequence; no message has this number, since UIDs end one before. */
+#define SEQUENCE_STAR UINT32_MAX
+
+struct sequence_range {
+	uint32_t lo, hi; /* lo <= hi, where SEQUENCE_STAR is the highest */
+};
+
+struct sequence {
+	struct sequence_range *ranges;
+	size_t n;
+};
+
+/* Reads 1*("," range); the ranges are in the arena, sorted. */
+void sequence_parse(struct cursor *c, struct arena *arena, struct sequence *out);
+/* Which of `uids` it names: by UID, or by position. Those found replace what out held. false: a
+ * position that there is not (UIDs that there are not are no error, RFC 9051 §6.4.9). */
+bool sequence_resolve(
+    const struct sequence *sequence, const struct uid_set *uids, bool by_uid, struct uid_set *out);
+
+#endif

@@ -1,0 +1,232 @@
+/* The protocol as net/ calls it: greeting, lines and literals, notices, goodbyes. */
+#include "imap/internal.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+struct imap_setup imap_setup;
+
+void imap_init(const struct imap_setup *setup)
+{
+	imap_setup = *setup;
+}
+
+uint64_t imap_watch_key(int64_t account, int64_t mailbox)
+{
+	/* Never 0, which means "nothing"; two mailboxes with one key only wake each other in vain. */
+	return (uint64_t)account << 24 ^ (uint64_t)mailbox << 1 ^ 1;
+}
+
+struct store *imap_store(struct imap *im)
+{
+	return imap_setup.store(im->s->worker);
+}
+
+void imap_notify(struct imap *im, const struct store_notice *notice)
+{
+	if (notice->modseq)
+		imap_setup.notify(im->s->worker, notice);
+}
+
+/* Passwords go over TLS only, unless the listener says otherwise (RFC 9051 §6.2.3, §11.2). */
+bool imap_password_allowed(const struct imap *im)
+{
+	return session_secure(im->s) || im->s->listener->plain_login;
+}
+
+static enum turn imap_open(struct session *s)
+{
+	struct imap *im = NEW(struct imap);
+
+	im->s = s;
+	im->state = IMAP_STRANGER;
+	s->state = im;
+	gather_init(&im->gather, IMAP_LINE_BEFORE + IMAP_LITERAL_BEFORE, IMAP_LITERAL_BEFORE);
+	session_want_line(s, IMAP_LINE_BEFORE);
+	session_set_timeout(s, IMAP_TIMEOUT_BEFORE);
+	buf_adds(&s->out, "* OK [");
+	imap_print_capabilities(im);
+	buf_adds(&s->out, "] Hauberk ready\r\n");
+	return TURN_NEXT;
+}
+
+void imap_logged_in(struct imap *im, slice user, int64_t account)
+{
+	im->state = IMAP_KNOWN;
+	im->account = account;
+	im->user = arena_copy(im->s->arena, user);
+	session_want_line(im->s, IMAP_LINE);
+	session_set_timeout(im->s, IMAP_TIMEOUT);
+}
+
+void imap_deselect(struct imap *im)
+{
+	view_close(&im->view);
+	session_watch(im->s, 0);
+	if (im->state == IMAP_SELECTED)
+		im->state = IMAP_KNOWN;
+}
+
+static void want_line(struct imap *im)
+{
+	session_want_line(im->s, im->state == IMAP_STRANGER ? IMAP_LINE_BEFORE : IMAP_LINE);
+}
+
+/* A message may be longer than any other literal. */
+static void set_limits(struct imap *im, slice line)
+{
+	slice rest = slice_from(line, slice_find(line, ' ') + 1);
+	bool append = im->state != IMAP_STRANGER && slice_starts_nocase(rest, SLICE("APPEND "));
+
+	if (im->state == IMAP_STRANGER || im->gather.text.n)
+		return;
+	im->gather.text.max = append ? IMAP_APPEND + IMAP_COMMAND : IMAP_COMMAND;
+	im->gather.literal_max = append ? IMAP_APPEND : IMAP_LITERAL;
+}
+
+static enum turn gathered_line(struct imap *im, slice line)
+{
+	set_limits(im, line);
+	switch (gather_line(&im->gather, line)) {
+	case GATHER_WHOLE:
+		return imap_command_run(im, buf_slice(&im->gather.text));
+	case GATHER_LITERAL:
+		buf_adds(&im->s->out, "+ go on\r\n");
+		break;
+	case GATHER_LITERAL_PLUS:
+		break;
+	case GATHER_TOO_BIG:
+		return imap_command_refuse(im, "command or literal too long");
+	case GATHER_TOO_BIG_PLUS:
+		buf_adds(&im->s->out, "* BYE literal too long\r\n");
+		return TURN_CLOSE;
+	}
+	im->in_literal = true;
+	session_want_octets(im->s, im->gather.literal);
+	return TURN_NEXT;
+}
+
+static enum turn imap_frame(struct session *s, slice frame)
+{
+	struct imap *im = s->state;
+
+	if (im->waiting)
+		return imap_command_line(im, frame);
+	if (im->in_literal) {
+		im->in_literal = false;
+		gather_literal(&im->gather, frame);
+		want_line(im);
+		return TURN_NEXT;
+	}
+	return gathered_line(im, frame);
+}
+
+static enum turn imap_oversized(struct session *s)
+{
+	struct imap *im = s->state;
+
+	if (im->waiting)
+		return imap_command_line(im, SLICE(""));
+	return imap_command_refuse(im, "line too long");
+}
+
+static enum turn imap_more(struct session *s)
+{
+	return imap_command_go_on(s->state);
+}
+
+/* Nothing of before TLS counts (RFC 9051 §6.2.1). */
+static enum turn imap_secured(struct session *s)
+{
+	struct imap *im = s->state;
+
+	want_line(im);
+	return TURN_NEXT;
+}
+
+/* During IDLE: somebody changed the mailbox. */
+static enum turn imap_notice(struct session *s)
+{
+	struct imap *im = s->state;
+
+	return im->waiting && im->job.step ? imap_command_go_on(im) : TURN_NEXT;
+}
+
+static void imap_expired(struct session *s)
+{
+	buf_adds(&s->out, "* BYE you were silent too long\r\n");
+}
+
+static void imap_drained(struct session *s)
+{
+	buf_adds(&s->out, "* BYE the server goes down, come again\r\n");
+}
+
+static void imap_closed(struct session *s)
+{
+	struct imap *im = s->state;
+
+	view_close(&im->view);
+	view_sync_end(&im->sync);
+	gather_reset(&im->gather);
+	arena_free(im->arena);
+	free(im);
+}
+
+const struct protocol imap_protocol = {
+	.name = "imap",
+	.open = imap_open,
+	.frame = imap_frame,
+	.oversized = imap_oversized,
+	.more = imap_more,
+	.resume = imap_more,
+	.secured = imap_secured,
+	.notice = imap_notice,
+	.expired = imap_expired,
+	.drained = imap_drained,
+	.closed = imap_closed,
+};
+
+/* ---- what many handlers begin with ---- */
+
+bool imap_find_mailbox(
+    struct imap *im, slice name, struct store_mailbox *out, struct imap_reply *reply_out)
+{
+	struct error error;
+
+	switch (store_mailbox_find(imap_store(im), im->account, name, im->arena, out, &error)) {
+	case STORE_FOUND:
+		return true;
+	case STORE_ABSENT:
+		*reply_out = imap_reply_no("NONEXISTENT", "no such mailbox");
+		break;
+	case STORE_FAILED:
+		*reply_out = imap_reply_error(im, &error);
+		break;
+	}
+	return false;
+}
+
+static void set_free(void *set)
+{
+	uid_set_free(set);
+}
+
+struct uid_set *imap_set(struct imap *im)
+{
+	struct uid_set *set = ARENA_NEW(im->arena, struct uid_set);
+
+	arena_defer(im->arena, set_free, set);
+	return set;
+}
+
+bool imap_resolve(struct imap *im, const struct sequence *sequence, struct uid_set **set_out,
+    struct imap_reply *reply_out)
+{
+	*set_out = imap_set(im);
+	if (sequence_resolve(sequence, &im->view.uids, im->uid, *set_out))
+		return true;
+	*reply_out = imap_reply_bad(im, "there are not so many messages");
+	return false;
+}

@@ -1,0 +1,172 @@
+#include "imap/view.h"
+
+#include "imap/internal.h"
+
+void view_close(struct view *v)
+{
+	uid_set_free(&v->uids);
+	*v = (struct view){ 0 };
+}
+
+void view_own(struct view *v, int64_t modseq)
+{
+	/* One too many is told twice, which harms nobody. */
+	if (modseq && v->own_count < VIEW_OWN)
+		v->own[v->own_count++] = modseq;
+}
+
+static bool is_own(const struct view *v, int64_t modseq)
+{
+	for (size_t i = 0; i < v->own_count; i++)
+		if (v->own[i] == modseq)
+			return true;
+	return false;
+}
+
+void view_sync_end(struct view_sync *sync)
+{
+	rows_end(&sync->rows);
+	uid_set_free(&sync->changed);
+	uid_set_free(&sync->vanished);
+	arena_free(sync->arena);
+	*sync = (struct view_sync){ 0 };
+}
+
+/* Is there anything new at all? One row, cheap. */
+static enum view_found look(struct imap *im, struct error *error)
+{
+	struct store_mailbox now;
+
+	switch (store_mailbox_status(
+	    imap_store(im), im->account, im->view.mailbox, im->sync.arena, &now, error)) {
+	case STORE_FOUND:
+		return now.modseq == im->view.modseq ? VIEW_SAME : VIEW_CHANGED;
+	case STORE_ABSENT:
+		return VIEW_LOST;
+	case STORE_FAILED:
+		imap_reply_error(im, error);
+		break;
+	}
+	return VIEW_SAME;
+}
+
+enum view_found view_sync_begin(struct imap *im, bool may_expunge)
+{
+	struct view *v = &im->view;
+	struct view_sync *sync = &im->sync;
+	struct error error;
+
+	*sync = (struct view_sync){ .arena = arena_new(IMAP_COMMAND_MEMORY) };
+	enum view_found found = look(im, &error);
+	if (found == VIEW_CHANGED &&
+	    !store_changed(imap_store(im), im->account, v->mailbox, v->modseq, v->uidnext,
+		sync->arena, &sync->mailbox, &sync->changed, &sync->vanished, &error)) {
+		imap_reply_error(im, &error);
+		found = VIEW_SAME;
+	}
+	uid_set_intersect(&sync->vanished, &v->uids);
+	/* Told in parts, numbers would be wrong; the next command will tell all. */
+	if (found == VIEW_CHANGED && !may_expunge && sync->vanished.n)
+		found = VIEW_SAME;
+	sync->running = found == VIEW_CHANGED;
+	if (!sync->running)
+		view_sync_end(sync);
+	return found;
+}
+
+bool view_expunge(struct imap *im, struct uid_set *set)
+{
+	struct uid_set *uids = &im->view.uids;
+
+	while (set->n) {
+		struct uid_range range = set->ranges[set->n - 1];
+		uint32_t hi = range.hi;
+
+		/* Highest first: the numbers below stay what they are. */
+		for (; hi >= range.lo && !imap_full(im); hi--)
+			buf_addf(&im->s->out, "* %u EXPUNGE\r\n", uid_set_position(uids, hi));
+		if (hi == range.hi)
+			return false;
+		uid_set_remove(uids, hi + 1, range.hi);
+		uid_set_remove(set, hi + 1, range.hi);
+	}
+	return true;
+}
+
+/* New messages enter the view; EXISTS says how many there are now. Their flags are for the client to
+ * ask. */
+static void tell_new(struct imap *im)
+{
+	struct view *v = &im->view;
+	struct uid_set *changed = &im->sync.changed;
+	uint32_t before = uid_set_count(&v->uids);
+
+	for (size_t i = 0; i < changed->n; i++) {
+		struct uid_range range = changed->ranges[i];
+
+		if (range.hi >= v->uidnext)
+			uid_set_add(
+			    &v->uids, range.lo > v->uidnext ? range.lo : v->uidnext, range.hi);
+	}
+	uid_set_remove(changed, v->uidnext, UINT32_MAX);
+	if (uid_set_count(&v->uids) > before)
+		buf_addf(&im->s->out, "* %u EXISTS\r\n", uid_set_count(&v->uids));
+}
+
+/* A keyword that was not there at SELECT is announced before it is used (RFC 9051 §7.3.5). */
+static void tell_keywords(struct imap *im)
+{
+	slice *names = imap_keywords(im);
+	size_t count = 0;
+
+	for (int bit = 0; bit < 64; bit++)
+		count += names[bit].n > 0;
+	if (count == im->view.keyword_count)
+		return;
+	im->view.keyword_count = count;
+	buf_adds(&im->s->out, "* FLAGS ");
+	imap_print_flag_names(im, false);
+	buf_adds(&im->s->out, "\r\n");
+}
+
+static void tell_flags(struct imap *im, const struct store_row *row)
+{
+	uint32_t number = uid_set_position(&im->view.uids, row->uid);
+
+	if (!number || is_own(&im->view, row->modseq))
+		return;
+	buf_addf(&im->s->out, "* %u FETCH (UID %u FLAGS ", number, row->uid);
+	imap_print_flags(im, row->flags);
+	buf_adds(&im->s->out, ")\r\n");
+}
+
+bool view_sync_step(struct imap *im)
+{
+	struct view_sync *sync = &im->sync;
+	struct view *v = &im->view;
+	struct error error;
+
+	if (!view_expunge(im, &sync->vanished))
+		return false;
+	if (!sync->counted) {
+		sync->counted = true;
+		im->keywords = NULL;
+		tell_new(im);
+		tell_keywords(im);
+		rows_begin(&sync->rows, &sync->changed, false);
+	}
+	while (!imap_full(im)) {
+		if (rows_next(im, &sync->rows, &error)) {
+			tell_flags(im, sync->rows.row);
+			continue;
+		}
+		if (sync->rows.failed)
+			imap_reply_error(im, &error);
+		v->uidnext = sync->mailbox.uidnext;
+		v->modseq = sync->mailbox.modseq;
+		v->own_count = 0;
+		view_sync_end(sync);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,56 @@
+/*
+ * view: the selected mailbox as this session knows it, and how it hears of changes.
+ *
+ * The client counts messages by position, so what is gone may only be told when it expects that
+ * (RFC 9051 §7.5.1). Until then the view keeps the old UIDs; store/ has moved on. view_sync_begin
+ * looks what happened since the last time, view_sync_step tells it, as far as the output has room.
+ */
+#ifndef IMAP_VIEW_H
+#define IMAP_VIEW_H
+
+#include "base/arena.h"
+#include "imap/rows.h"
+#include "store/store.h"
+
+struct imap;
+
+#define VIEW_OWN 32
+
+struct view {
+	int64_t mailbox; /* 0: none is selected */
+	bool read_only;
+	uint32_t uidvalidity, uidnext;
+	int64_t modseq;      /* all changes up to this one are known */
+	struct uid_set uids; /* position + 1 is the message sequence number */
+	/* Changes this session made and told its client itself. */
+	int64_t own[VIEW_OWN];
+	size_t own_count;
+	size_t keyword_count; /* of which the client has been told */
+};
+
+/* Changes on their way to the client. */
+struct view_sync {
+	bool running;
+	struct arena *arena;
+	struct store_mailbox mailbox; /* as it is now */
+	struct uid_set changed, vanished;
+	struct rows rows; /* of those changed */
+	bool counted;
+};
+
+enum view_found { VIEW_SAME, VIEW_CHANGED, VIEW_LOST };
+
+void view_close(struct view *v);
+/* Notes that a change of ours needs no telling. */
+void view_own(struct view *v, int64_t modseq);
+/* Looks for changes; may_expunge: the client expects numbers to change. VIEW_LOST: the mailbox was
+ * deleted. */
+enum view_found view_sync_begin(struct imap *im, bool may_expunge);
+/* Tells; true when all is told, false when the output must drain first. */
+bool view_sync_step(struct imap *im);
+void view_sync_end(struct view_sync *sync);
+/* "* n EXPUNGE" for those of set that are in the view, highest first, taking them out of both. False
+ * when the output must drain first. */
+bool view_expunge(struct imap *im, struct uid_set *set);
+
+#endif

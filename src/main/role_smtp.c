@@ -1,0 +1,90 @@
+/* The role smtp: receives mail. */
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "main/role.h"
+#include "net/ask.h"
+#include "net/reactor.h"
+#include "smtp/smtp.h"
+
+#define DRAIN_MS 10000
+
+static struct smtp_conf conf;
+static struct listener listeners[CONF_LISTENERS];
+static struct reactor *reactor;
+
+static void *react(void *context)
+{
+	struct role_start *start = context;
+
+	reactor_run(reactor);
+	spool_stop(conf.spool);
+	reactor_free(reactor);
+	peers_stop(start->peers, 0);
+	return NULL;
+}
+
+static bool prepare(struct role_start *start, struct error *error)
+{
+	const struct conf *c = &start->conf;
+	const char *own = role_path(start, arena_printf(start->arena, "spool/%d", start->instance));
+	struct sandbox sandbox = { 0 };
+
+	conf = (struct smtp_conf){ .hostname = c->hostname,
+		.max_message = (uint64_t)c->smtp_max_message,
+		.max_recipients = (size_t)c->smtp_max_recipients,
+		.command_timeout_ms = (int)c->smtp_command_timeout_ms,
+		.data_timeout_ms = (int)c->smtp_data_timeout_ms,
+		.data_rate = (unsigned)c->smtp_data_rate,
+		.tls = role_descriptor(start, "certificate") >= 0,
+		.directory = role_path(start, "directory/directory.db") };
+	if (!(conf.spool = spool_open(own, start->instance, start->peers, error)))
+		return false;
+	smtp_init(&conf);
+	sandbox_smtp(&sandbox, own, role_path(start, "directory"));
+	return sandbox_lock(&sandbox, error);
+}
+
+static bool start_smtp(struct role_start *start, struct error *error)
+{
+	struct reactor_config config = { .workers = (int)start->conf.smtp_workers,
+		.max_sessions = (size_t)start->conf.smtp_max_sessions,
+		.worker_start = smtp_worker_start,
+		.worker_stop = smtp_worker_stop,
+		.first_id = role_first_session(start) };
+	pthread_t thread;
+
+	ask_init(start->peers);
+	if (role_descriptor(start, "certificate") >= 0 && !(config.tls = role_tls(start, error)))
+		return false;
+	if (!prepare(start, error))
+		return false;
+	reactor = reactor_new(&config);
+	int n = role_listeners(start, "smtp", &smtp_protocol, listeners);
+	for (int i = 0; i < n; i++)
+		reactor_listen(reactor, &listeners[i]);
+	spool_start(conf.spool);
+	spool_reconnect(conf.spool);
+	return pthread_create(&thread, NULL, react, start) == 0 || error_local(error, "no thread");
+}
+
+static void added(void *context, enum role role, int instance)
+{
+	(void)context;
+	(void)instance;
+	if (role == ROLE_QUEUE && conf.spool)
+		spool_reconnect(conf.spool);
+}
+
+static void drain(struct role_start *start)
+{
+	(void)start;
+	reactor_drain(reactor, DRAIN_MS);
+}
+
+const struct role_program role_smtp = {
+	.role = ROLE_SMTP, .start = start_smtp, .drain = drain, .added = added
+};

@@ -1,0 +1,88 @@
+/* RCPT: RFC 5321 §4.1.1.3 */
+#include "smtp/internal.h"
+
+#include "base/log.h"
+
+static bool known(const struct transaction *tx, int64_t account)
+{
+	for (size_t i = 0; i < tx->recipient_count; i++)
+		if (tx->recipients[i].account == (uint64_t)account)
+			return true;
+	return false;
+}
+
+static void add(struct transaction *tx, slice address, int64_t account)
+{
+	if (tx->recipient_count == tx->recipient_room) {
+		size_t room = tx->recipient_room ? 2 * tx->recipient_room : 4;
+		struct envelope_recipient *more =
+		    ARENA_ARRAY(tx->arena, struct envelope_recipient, room);
+
+		if (tx->recipient_count)
+			memcpy(more, tx->recipients, tx->recipient_count * sizeof *more);
+		tx->recipients = more;
+		tx->recipient_room = room;
+	}
+	tx->recipients[tx->recipient_count++] =
+	    (struct envelope_recipient){ .address = arena_copy(tx->arena, address),
+		    .account = (uint64_t)account };
+}
+
+/* No open relay: what is not ours is refused, whoever asks, until there is somebody to send it on. */
+static struct reply not_ours(struct session *s, const struct address *to)
+{
+	const struct smtp *smtp = s->state;
+
+	if (smtp->account)
+		return reply(s, 550, "5.3.2",
+		    "%.*s is not ours, and sending to other servers is not there yet",
+		    SLICE_ARG(to->domain));
+	return reply(s, 550, "5.7.1", "relaying denied: %.*s is not ours", SLICE_ARG(to->domain));
+}
+
+/* <postmaster> without a domain is the one of this host (RFC 5321 §4.5.1). */
+static slice domain_of(const struct address *to)
+{
+	return to->domain.n ? to->domain : slice_of(smtp_conf->hostname);
+}
+
+struct reply cmd_rcpt(struct session *s, struct cursor *c)
+{
+	struct transaction *tx = ((struct smtp *)s->state)->tx;
+	struct rcpt_arguments arguments;
+	struct directory *directory;
+	struct account account;
+	struct error error;
+
+	if (!parse_rcpt(c, s->turn, &arguments))
+		return reply_syntax(s, c);
+	if (arguments.unknown.n)
+		return reply(
+		    s, 555, "5.5.4", "unknown parameter %.*s", SLICE_ARG(arguments.unknown));
+	if (tx->recipient_count >= smtp_conf->max_recipients)
+		return reply(
+		    s, 452, "4.5.3", "more than %zu recipients", smtp_conf->max_recipients);
+
+	enum directory_answer answer = DIRECTORY_FAILED;
+	if ((directory = smtp_directory(s, &error)))
+		answer = directory_find_address(directory, arguments.recipient.local,
+		    domain_of(&arguments.recipient), &account, &error);
+	switch (answer) {
+	case DIRECTORY_NO_DOMAIN:
+		return not_ours(s, &arguments.recipient);
+	case DIRECTORY_NO_ACCOUNT:
+		return reply(s, 550, "5.1.1", "there is no mailbox %.*s here",
+		    SLICE_ARG(arguments.as_written));
+	case DIRECTORY_FAILED:
+		log_warn("directory.failed", kv_str("s", s->id), kv_why(&error));
+		return reply(s, 451, "4.3.0", "%s", error.said);
+	case DIRECTORY_FOUND:
+		break;
+	}
+	if (!account.enabled)
+		return reply(s, 550, "5.2.1", "the mailbox %.*s is disabled",
+		    SLICE_ARG(arguments.as_written));
+	if (!known(tx, account.id))
+		add(tx, arguments.as_written, account.id);
+	return reply(s, 250, "2.1.5", "recipient ok");
+}

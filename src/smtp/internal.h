@@ -1,0 +1,113 @@
+/* What the files of smtp/ share. */
+#ifndef SMTP_INTERNAL_H
+#define SMTP_INTERNAL_H
+
+#include "directory/directory.h"
+#include "queue/envelope.h"
+#include "smtp/data.h"
+#include "smtp/parse.h"
+#include "smtp/smtp.h"
+
+#define SMTP_LINE        2000 /* octets of a command line; RFC 5321 asks for 512 and what extensions add */
+#define SMTP_AUTH_LINE   12288 /* RFC 4954 §4 */
+#define SMTP_ERRORS      20    /* mistakes, then goodbye */
+#define SMTP_LOGIN_TRIES 3
+#define SMTP_TX_MEMORY   (16u << 20)
+
+/* What a handler answers. */
+struct reply {
+	int code;
+	const char *enhanced; /* "2.1.0"; NULL: none (354, 220, EHLO) */
+	const char *text;     /* lines are separated by LF */
+	enum turn turn;
+	bool silent; /* nothing is said (a commit is awaited) */
+};
+
+/* text is printf-like and lives in the turn's arena. */
+struct reply reply(struct session *s, int code, const char *enhanced, const char *text, ...)
+    __attribute__((format(printf, 4, 5)));
+/* 501 5.5.4, with what was expected and where. */
+struct reply reply_syntax(struct session *s, const struct cursor *c);
+void reply_write(struct session *s, const struct reply *r);
+
+/* Where a client is in an AUTH exchange (RFC 4954). */
+enum auth_step { AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN_NAME, AUTH_LOGIN_PASSWORD };
+
+/* From MAIL to the end of the message. */
+struct transaction {
+	struct arena *arena;
+	slice sender; /* local-part@domain, or empty */
+	uint64_t size;
+	struct envelope_recipient *recipients;
+	size_t recipient_count, recipient_room;
+	struct spool_message *message; /* while data comes */
+	struct data_reader data;
+	struct error refused; /* fault set: the message will be refused, its rest is dropped */
+	int64_t began_us;
+	struct spool_result result;
+};
+
+struct smtp {
+	slice hello; /* the client's name; empty before EHLO or HELO */
+	bool extended;
+	int64_t account; /* who logged in; 0: nobody */
+	slice login;
+	int errors, login_failures;
+	unsigned messages;
+	enum auth_step auth;
+	slice auth_name; /* of AUTH LOGIN */
+	bool in_data;
+	struct transaction *tx;
+};
+
+/* What a worker thread owns. */
+struct smtp_worker {
+	struct directory *directory; /* NULL: not open yet */
+};
+
+/* Bits of a command's `when`. */
+enum smtp_when {
+	WHEN_HELLO = 1,    /* after EHLO or HELO */
+	WHEN_NO_TX = 2,    /* not after MAIL */
+	WHEN_TX = 4,       /* after MAIL */
+	WHEN_RCPT = 8,     /* after a recipient was accepted */
+	WHEN_ALLOWED = 16, /* on a submission port: after the login */
+	WHEN_QUICK = 32,   /* cannot block: the reactor may run it */
+};
+
+struct command {
+	const char *verb;
+	struct reply (*run)(struct session *s, struct cursor *arguments);
+	unsigned when;
+	const char *rfc;
+};
+
+extern const struct smtp_conf *smtp_conf;
+
+struct reply cmd_ehlo(struct session *s, struct cursor *c);
+struct reply cmd_helo(struct session *s, struct cursor *c);
+struct reply cmd_mail(struct session *s, struct cursor *c);
+struct reply cmd_rcpt(struct session *s, struct cursor *c);
+struct reply cmd_data(struct session *s, struct cursor *c);
+struct reply cmd_rset(struct session *s, struct cursor *c);
+struct reply cmd_noop(struct session *s, struct cursor *c);
+struct reply cmd_quit(struct session *s, struct cursor *c);
+struct reply cmd_vrfy(struct session *s, struct cursor *c);
+struct reply cmd_help(struct session *s, struct cursor *c);
+struct reply cmd_absent(struct session *s, struct cursor *c);
+struct reply cmd_starttls(struct session *s, struct cursor *c);
+struct reply cmd_auth(struct session *s, struct cursor *c);
+/* A line of an AUTH exchange. */
+struct reply auth_line(struct session *s, slice line);
+/* Passwords may be sent on this connection now. */
+bool auth_possible(const struct session *s);
+
+/* A chunk of a message, and what is said when it has ended. */
+struct reply data_chunk(struct session *s, slice chunk);
+struct reply data_committed(struct session *s);
+/* This worker's directory, opened when needed. NULL and error: ask later. */
+struct directory *smtp_directory(struct session *s, struct error *error);
+/* Ends the transaction, if there is one. */
+void tx_end(struct smtp *smtp);
+
+#endif

@@ -1,0 +1,273 @@
+/* A session of SMTP from greeting to goodbye; the commands are in the files cmd_*.c. */
+#include "smtp/internal.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+const struct smtp_conf *smtp_conf;
+
+static const struct command commands[] = {
+	/* verb, handler, when, RFC */
+	{ "EHLO", cmd_ehlo, WHEN_QUICK, "5321 4.1.1.1" },
+	{ "HELO", cmd_helo, WHEN_QUICK, "5321 4.1.1.1" },
+	{ "MAIL", cmd_mail, WHEN_HELLO | WHEN_NO_TX | WHEN_ALLOWED | WHEN_QUICK, "5321 4.1.1.2" },
+	{ "RCPT", cmd_rcpt, WHEN_TX, "5321 4.1.1.3" },
+	{ "DATA", cmd_data, WHEN_TX | WHEN_RCPT | WHEN_QUICK, "5321 4.1.1.4" },
+	{ "RSET", cmd_rset, 0, "5321 4.1.1.5" },
+	{ "NOOP", cmd_noop, WHEN_QUICK, "5321 4.1.1.9" },
+	{ "QUIT", cmd_quit, WHEN_QUICK, "5321 4.1.1.10" },
+	{ "VRFY", cmd_vrfy, WHEN_QUICK, "5321 4.1.1.6" },
+	{ "HELP", cmd_help, WHEN_QUICK, "5321 4.1.1.8" },
+	{ "EXPN", cmd_absent, WHEN_QUICK, "5321 4.1.1.7" },
+	{ "BDAT", cmd_absent, WHEN_QUICK, "3030" },
+	{ "STARTTLS", cmd_starttls, WHEN_HELLO | WHEN_NO_TX, "3207" },
+	{ "AUTH", cmd_auth, WHEN_HELLO | WHEN_NO_TX, "4954" },
+};
+
+static const struct command *command_find(slice line)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+		slice verb = slice_of(commands[i].verb);
+
+		if (slice_starts_nocase(line, verb) &&
+		    (line.n == verb.n || line.p[verb.n] == ' ' || line.p[verb.n] == '\t'))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+void tx_end(struct smtp *smtp)
+{
+	if (!smtp->tx)
+		return;
+	spool_abort(smtp->tx->message);
+	arena_free(smtp->tx->arena);
+	smtp->tx = NULL;
+}
+
+/* A worker's directory is opened at its first use, and again after a failure. */
+struct directory *smtp_directory(struct session *s, struct error *error)
+{
+	struct smtp_worker *worker = s->worker;
+
+	if (!worker->directory &&
+	    !directory_open(smtp_conf->directory, false, &worker->directory, error))
+		return NULL;
+	return worker->directory;
+}
+
+void *smtp_worker_start(void *context)
+{
+	(void)context;
+	return NEW(struct smtp_worker);
+}
+
+void smtp_worker_stop(void *worker)
+{
+	directory_close(((struct smtp_worker *)worker)->directory);
+	free(worker);
+}
+
+void smtp_init(const struct smtp_conf *conf)
+{
+	smtp_conf = conf;
+}
+
+/* ---- a command line ---- */
+
+static struct reply out_of_order(struct session *s, const char *what)
+{
+	return reply(s, 503, "5.5.1", "%s", what);
+}
+
+/* Is this the moment for the command? code 0: yes. */
+static struct reply check_when(struct session *s, const struct command *command)
+{
+	const struct smtp *smtp = s->state;
+
+	if ((command->when & WHEN_HELLO) && !smtp->hello.n)
+		return out_of_order(s, "say EHLO first");
+	if ((command->when & WHEN_ALLOWED) && s->listener->submission && !smtp->account)
+		return reply(s, 530, "5.7.0", "log in first%s",
+		    auth_possible(s) ? "" : "; STARTTLS, then AUTH");
+	if ((command->when & WHEN_NO_TX) && smtp->tx)
+		return out_of_order(s, "not inside a mail transaction");
+	if ((command->when & WHEN_TX) && !smtp->tx)
+		return out_of_order(s, "say MAIL first");
+	if ((command->when & WHEN_RCPT) && smtp->tx->recipient_count == 0)
+		return reply(s, 554, "5.5.1", "no valid recipients");
+	return (struct reply){ 0 };
+}
+
+static struct reply run_command(struct session *s, slice line)
+{
+	const struct command *command = command_find(line);
+
+	if (!command)
+		return reply(s, 500, "5.5.2", "unknown command");
+	struct reply when = check_when(s, command);
+	if (when.code)
+		return when;
+	struct cursor arguments = cursor_of(slice_from(line, strlen(command->verb)));
+	/* cppcheck-suppress returnDanglingLifetime; a reply keeps nothing of the cursor */
+	return command->run(s, &arguments);
+}
+
+/* What no handler may ever see in a line (RFC 5321 §2.3.8, §4.1.1). */
+static const char *line_fault(const struct session *s, slice line)
+{
+	if (s->line_end != FRAME_CRLF)
+		return "the line ends in a bare LF; it must end in CR LF";
+	if (slice_find(line, '\r') < line.n)
+		return "a bare CR in the line";
+	if (slice_find(line, '\0') < line.n)
+		return "a NUL in the line";
+	return NULL;
+}
+
+static struct reply handle_line(struct session *s, slice line)
+{
+	struct smtp *smtp = s->state;
+	const char *fault = line_fault(s, line);
+
+	if (fault) {
+		struct reply r = reply(s, 500, "5.5.2", "%s", fault);
+
+		r.turn =
+		    TURN_CLOSE; /* whatever follows may be meant for another server's reading of it */
+		return r;
+	}
+	if (smtp->auth)
+		return auth_line(s, line);
+	if (line.n > SMTP_LINE && !slice_starts_nocase(line, SLICE("AUTH ")))
+		return reply(s, 500, "5.5.6", "the line is longer than %d octets", SMTP_LINE);
+	return run_command(s, line);
+}
+
+/* Says it, logs refusals once, and counts mistakes. */
+static enum turn answer(struct session *s, struct reply r, slice line)
+{
+	struct smtp *smtp = s->state;
+
+	if (r.silent)
+		return r.turn;
+	if (r.code >= 400) {
+		bool secret = smtp->auth || slice_starts_nocase(line, SLICE("AUTH"));
+
+		log_info("refused", kv_str("s", s->id), kv_str("peer", s->peer),
+		    kv_num("code", r.code), kv_str("why", r.text),
+		    kv_text("command", secret ? SLICE("AUTH ...") : slice_head(line, 200)));
+		smtp->errors++;
+	}
+	reply_write(s, &r);
+	if (smtp->errors > SMTP_ERRORS && r.turn == TURN_NEXT) {
+		buf_addf(&s->out, "421 4.7.0 %s too many errors, goodbye\r\n", smtp_conf->hostname);
+		return TURN_CLOSE;
+	}
+	return r.turn;
+}
+
+static void expect_line(struct session *s)
+{
+	session_want_line(s, SMTP_AUTH_LINE);
+	session_set_timeout(s, smtp_conf->command_timeout_ms);
+}
+
+static enum turn frame(struct session *s, slice octets)
+{
+	struct smtp *smtp = s->state;
+
+	if (!smtp->in_data)
+		return answer(s, handle_line(s, octets), octets);
+	struct reply r = data_chunk(s, octets);
+	if (!smtp->in_data)
+		expect_line(s);
+	if (r.code == 0 && !r.silent)
+		return TURN_NEXT; /* more is to come */
+	return answer(s, r, SLICE("(message)"));
+}
+
+static enum turn resume(struct session *s)
+{
+	return answer(s, data_committed(s), SLICE("(message)"));
+}
+
+/* ---- beginning and end ---- */
+
+static enum turn greet(struct session *s)
+{
+	s->state = NEW(struct smtp);
+	expect_line(s);
+	session_set_rate(s, smtp_conf->data_rate);
+	log_info("connected", kv_str("s", s->id), kv_str("peer", s->peer),
+	    kv_str("listener", s->listener->name), kv_str("tls", session_tls_text(s)));
+	buf_addf(&s->out, "220 %s ESMTP Hauberk\r\n", smtp_conf->hostname);
+	return TURN_NEXT;
+}
+
+/* RFC 3207 §4.2: all that the client said before is forgotten. */
+static enum turn secured(struct session *s)
+{
+	struct smtp *smtp = s->state;
+
+	tx_end(smtp);
+	*smtp = (struct smtp){ .messages = smtp->messages, .errors = smtp->errors };
+	log_info("secured", kv_str("s", s->id), kv_str("tls", session_tls_text(s)));
+	expect_line(s);
+	return TURN_NEXT;
+}
+
+static enum turn oversized(struct session *s)
+{
+	struct smtp *smtp = s->state;
+
+	smtp->auth = AUTH_NONE;
+	return answer(s,
+	    reply(s, 500, "5.5.6", "the line is longer than %d octets", SMTP_AUTH_LINE),
+	    SLICE("(a line too long)"));
+}
+
+static bool quick(const struct session *s, slice line)
+{
+	const struct smtp *smtp = s->state;
+
+	if (!smtp || smtp->in_data || smtp->auth)
+		return false;
+	const struct command *command = command_find(line);
+	return command && (command->when & WHEN_QUICK);
+}
+
+static void expired(struct session *s)
+{
+	buf_addf(&s->out, "421 4.4.2 %s timeout, goodbye\r\n", smtp_conf->hostname);
+}
+
+static void drained(struct session *s)
+{
+	buf_addf(&s->out, "421 4.3.2 %s is going down, please come again\r\n", smtp_conf->hostname);
+}
+
+static void closed(struct session *s)
+{
+	struct smtp *smtp = s->state;
+
+	log_info("closed", kv_str("s", s->id), kv_num("messages", smtp->messages),
+	    kv_num("errors", smtp->errors));
+	tx_end(smtp);
+	free(smtp);
+}
+
+const struct protocol smtp_protocol = {
+	.name = "smtp",
+	.open = greet,
+	.frame = frame,
+	.oversized = oversized,
+	.resume = resume,
+	.secured = secured,
+	.quick = quick,
+	.expired = expired,
+	.drained = drained,
+	.closed = closed,
+};
