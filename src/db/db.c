@@ -1,10 +1,13 @@
 #include "db/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -118,13 +121,24 @@ static bool set_up(struct db *db, const struct db_options *options, struct error
 	return db_set_sync(db, options->sync, error);
 }
 
-/* SQLite gives the journal files the mode of the database. */
-static void set_mode(const char *path, unsigned mode)
+/* Makes the file with its mode, which SQLite gives the journal files too. It gets its name when it is
+ * ready: closing a descriptor of a file that another thread has open in SQLite would drop that one's
+ * locks. What fails here is said by SQLite, which finds no file either. */
+static void make_file(const char *path, unsigned mode)
 {
-	struct stat st;
+	char fresh[PATH_MAX];
 
-	if (stat(path, &st) == 0 && st.st_size == 0)
-		(void)chmod(path, mode ? mode : 0600);
+	if (strcmp(path, ":memory:") == 0 || access(path, F_OK) == 0)
+		return;
+	snprintf(fresh, sizeof fresh, "%s.%d.new", path, (int)gettid());
+	int fd = open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return;
+	bool ok = fchmod(fd, mode ? mode : 0600) == 0;
+	close(fd);
+	if (ok && link(fresh, path) < 0 && errno != EEXIST)
+		log_warn("db.file", kv_str("path", path), kv_str("why", strerror(errno)));
+	unlink(fresh);
 }
 
 static struct db *handle_new(
@@ -148,6 +162,8 @@ bool db_open(const char *path, const struct db_program *program, const struct db
     struct deadline deadline, struct db **db_out, struct error *error)
 {
 	struct db *db = handle_new(path, program, deadline);
+	if (!options->read_only)
+		make_file(path, options->mode);
 	int how =
 	    options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	int rc = sqlite3_open_v2(
@@ -155,8 +171,6 @@ bool db_open(const char *path, const struct db_program *program, const struct db
 	bool ok = rc == SQLITE_OK || db_failure(db, rc, "open", error);
 
 	*db_out = NULL;
-	if (ok && !options->read_only)
-		set_mode(path, options->mode);
 	ok = ok && set_up(db, options, error) && db_upgrade(db, options->read_only, error);
 	if (!ok) {
 		db_close(db);

@@ -15,6 +15,7 @@
 #define ACCOUNTS 5
 #define MESSAGES 300
 #define WAIT_MS  60000
+#define MANY     4500 /* recipients, more than one answer tells of */
 
 struct room {
 	char folder[40];
@@ -156,7 +157,9 @@ struct asked {
 		uint64_t recipient;
 		enum outcome outcome;
 		char why[400];
-	} said[16];
+	} said[16];                      /* the first */
+	size_t totals[OUTCOME_HOLD + 1]; /* of all, by outcome */
+	char done[MANY + 1];             /* as the queue would keep it */
 };
 
 static void answered(void *context, bool ok, struct message_reader *in)
@@ -165,10 +168,17 @@ static void answered(void *context, bool ok, struct message_reader *in)
 
 	a->ok = ok && in;
 	a->count = a->ok ? message_get_number(in) : 0;
-	for (size_t i = 0; i < a->count && i < 16; i++) {
-		a->said[i].recipient = message_get_number(in);
-		a->said[i].outcome = (enum outcome)message_get_number(in);
+	for (size_t i = 0; i < a->count && !in->failed; i++) {
+		uint64_t recipient = message_get_number(in), outcome = message_get_number(in);
 		slice why = message_get_text(in);
+
+		if (outcome == OUTCOME_DONE && recipient < MANY)
+			a->done[recipient] = '1';
+		a->totals[outcome % 3]++;
+		if (i >= 16)
+			continue;
+		a->said[i].recipient = recipient;
+		a->said[i].outcome = (enum outcome)outcome;
 		snprintf(a->said[i].why, sizeof a->said[i].why, "%.*s", SLICE_ARG(why));
 	}
 	a->ok = a->ok && message_done(in);
@@ -491,6 +501,34 @@ static void a_large_message_is_delivered(void **state)
 	assert_int_equal(a.said[1].outcome, OUTCOME_DONE);
 }
 
+static void an_answer_for_thousands_comes_in_parts(void **state)
+{
+	struct room *r = *state;
+	struct asked *a = calloc(1, sizeof *a);
+	static uint64_t accounts[MANY];
+	char done[MANY + 1] = { 0 };
+	int64_t sum = 0;
+
+	for (int i = 0; i < MANY; i++)
+		accounts[i] = i < 3 ? 999999 : r->ids[i % ACCOUNTS];
+	struct put put = put_text(r, accounts, MANY, TEXT);
+	memset(a->done, '0', MANY);
+	ask_and_wait(r, &put, "", a);
+	assert_int_equal(a->totals[OUTCOME_LATER], 1);
+	assert_true(a->totals[OUTCOME_DONE] < MANY - 3);
+	memcpy(done, a->done, MANY);
+	memset(a->totals, 0, sizeof a->totals);
+	ask_and_wait(r, &put, done, a);
+	assert_int_equal(a->totals[OUTCOME_LATER], 0);
+	assert_int_equal(a->totals[OUTCOME_HOLD], 3);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(a->done[i], i < 3 ? '0' : '1');
+	for (int i = 0; i < ACCOUNTS; i++)
+		sum += mail_of(r, r->ids[i]);
+	assert_int_equal(sum, MANY - 3);
+	free(a);
+}
+
 #define WITH_ROOM(test) cmocka_unit_test_setup_teardown(test, make_room, end_room)
 
 int main(void)
@@ -502,6 +540,7 @@ int main(void)
 		WITH_ROOM(a_damaged_record_is_held),
 		WITH_ROOM(what_a_disk_refuses_comes_later),
 		WITH_ROOM(a_large_message_is_delivered),
+		WITH_ROOM(an_answer_for_thousands_comes_in_parts),
 		WITH_ROOM(three_hundred_messages_arrive_exactly_once),
 	};
 

@@ -21,8 +21,10 @@
 #include "db/ddl.h"
 #include "directory/directory.h"
 #include "store/store.h"
+#include "vault/auth.h"
 
-static const struct db_program *const programs[] = { &directory_program, &store_program };
+static const struct db_program *const programs[] = { &directory_program, &store_program,
+	&auth_program };
 #define PROGRAMS (sizeof(programs) / sizeof(programs[0]))
 
 #define POSTGRES "/usr/lib/postgresql/15/bin/"

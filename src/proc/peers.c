@@ -38,7 +38,7 @@ struct peers {
 	uint64_t next_id, next_generation;
 	int epoll_fd, wake_fd, signal_fd;
 	pthread_t thread;
-	bool running;
+	atomic_bool running; /* thread is set */
 	atomic_bool stop;
 	int result;
 	char *buffer; /* MESSAGE_MAX */

@@ -13,6 +13,7 @@
 #include <semaphore.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "queue/envelope.h"
 #include "queue/record.h"
 #include "queue/spool.h"
@@ -60,7 +61,7 @@ static inline void put_done(void *context, const struct spool_result *result)
 /* The encoded envelope of a message for these accounts. */
 static inline void envelope_for(const uint64_t *accounts, size_t n, struct buf *out)
 {
-	struct envelope_recipient recipients[16];
+	struct envelope_recipient *recipients = memory_new(n, sizeof *recipients);
 	struct envelope e = { .sender = SLICE("sender@elsewhere.test"),
 		.peer = SLICE("192.0.2.1"),
 		.session = SLICE("4f2a.17"),
@@ -71,6 +72,7 @@ static inline void envelope_for(const uint64_t *accounts, size_t n, struct buf *
 	for (size_t i = 0; i < n; i++)
 		recipients[i] = (struct envelope_recipient){ SLICE("a@example.test"), accounts[i] };
 	envelope_encode(&e, out);
+	free(recipients);
 }
 
 /* Commits a message and waits for the result, which is not looked at. */
