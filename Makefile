@@ -13,7 +13,7 @@ release: build/build.ninja
 
 build/build.ninja:
 	@tools/install-packages build
-	@meson setup build --prefix=$(PREFIX) -Dbuildtype=release -Ddebug=true >/dev/null
+	@meson setup build --prefix=$(PREFIX) -Dbuildtype=debugoptimized >/dev/null
 
 run:
 	@tools/install-packages build run

@@ -81,8 +81,11 @@ static enum turn command_answer(struct imap *im)
 	im->mistakes = reply.status == IMAP_BAD ? im->mistakes + 1 : 0;
 	imap_reply_write(im, im->tag, &reply);
 	if (im->mistakes >= IMAP_MISTAKES || im->failed_logins >= IMAP_LOGINS) {
+		slice why =
+		    im->mistakes >= IMAP_MISTAKES ? SLICE("mistakes") : SLICE("failed logins");
+
 		log_warn("imap.closed", kv_str("s", im->s->id), kv_str("peer", im->s->peer),
-		    kv_str("why", im->mistakes >= IMAP_MISTAKES ? "mistakes" : "failed logins"));
+		    kv_text("why", why));
 		return goodbye(im, "too many errors");
 	}
 	command_end(im);

@@ -40,7 +40,7 @@ static const int reading[] = { CALL(open), CALL(openat), CALL(stat), CALL(lstat)
 static const int writing[] = { CALL(pwrite64), CALL(pwritev), CALL(fsync), CALL(fdatasync),
 	CALL(ftruncate), CALL(fallocate), CALL(rename), CALL(renameat), CALL(renameat2), CALL(link),
 	CALL(linkat), CALL(unlink), CALL(unlinkat), CALL(mkdir), CALL(mkdirat), CALL(rmdir),
-	CALL(chmod), CALL(fchmod), CALL(fchmodat), CALL(fchown), CALL(umask), CALL(utimensat), -1 };
+	CALL(fchmod), CALL(fchown), CALL(umask), CALL(utimensat), -1 };
 
 const int *sandbox_calls(enum sandbox_group group)
 {
