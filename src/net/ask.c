@@ -81,3 +81,44 @@ bool ask_remove_password(uint64_t account, struct deadline deadline, struct erro
 	message_put_number(&m, account);
 	return ask_done(ROLE_AUTH, &m, deadline, error);
 }
+
+bool ask_scram_salt(uint64_t account, slice name, struct deadline deadline,
+    unsigned *iterations_out, struct buf *salt_out, struct error *error)
+{
+	struct peers_reply reply;
+	struct message m;
+
+	message_begin(&m, MESSAGE_SCRAM_SALT);
+	message_put_number(&m, account);
+	message_put_text(&m, name);
+	bool ok = peers_ask(asked, ROLE_AUTH, &m, deadline, &reply, error);
+	message_free(&m);
+	if (!ok)
+		return false;
+	*iterations_out = (unsigned)message_get_number(&reply.in);
+	buf_add(salt_out, message_get_text(&reply.in));
+	ok = message_done(&reply.in) || error_local(error, "malformed salt from auth");
+	peers_reply_free(&reply);
+	return ok;
+}
+
+bool ask_scram_proof(uint64_t account, slice auth_message, slice proof, struct deadline deadline,
+    bool *right_out, struct buf *signature_out, struct error *error)
+{
+	struct peers_reply reply;
+	struct message m;
+
+	message_begin(&m, MESSAGE_SCRAM_PROOF);
+	message_put_number(&m, account);
+	message_put_text(&m, auth_message);
+	message_put_text(&m, proof);
+	bool ok = peers_ask(asked, ROLE_AUTH, &m, deadline, &reply, error);
+	message_free(&m);
+	if (!ok)
+		return false;
+	*right_out = message_get_number(&reply.in) == 1 && account != 0;
+	buf_add(signature_out, message_get_text(&reply.in));
+	ok = message_done(&reply.in) || error_local(error, "malformed answer from auth");
+	peers_reply_free(&reply);
+	return ok;
+}
