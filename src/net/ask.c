@@ -62,15 +62,27 @@ static bool ask_done(
 	return ok;
 }
 
-bool ask_set_password(
-    uint64_t account, slice password, struct deadline deadline, struct error *error)
+static bool ask_set(enum message_type type, uint64_t account, slice text, struct deadline deadline,
+    struct error *error)
 {
 	struct message m;
 
-	message_begin(&m, MESSAGE_SET_PASSWORD);
+	message_begin(&m, type);
 	message_put_number(&m, account);
-	message_put_text(&m, password);
+	message_put_text(&m, text);
 	return ask_done(ROLE_AUTH, &m, deadline, error);
+}
+
+bool ask_set_password(
+    uint64_t account, slice password, struct deadline deadline, struct error *error)
+{
+	return ask_set(MESSAGE_SET_PASSWORD, account, password, deadline, error);
+}
+
+bool ask_set_verifier(
+    uint64_t account, slice verifier, struct deadline deadline, struct error *error)
+{
+	return ask_set(MESSAGE_SET_VERIFIER, account, verifier, deadline, error);
 }
 
 bool ask_remove_password(uint64_t account, struct deadline deadline, struct error *error)

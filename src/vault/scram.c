@@ -29,6 +29,7 @@ bool scram_derive(slice password, slice salt, unsigned iterations, struct scram_
 {
 	unsigned char salted[SCRAM_KEY], client_key[SCRAM_KEY];
 
+	*out = (struct scram_verifier){ 0 };
 	if (salt.n > sizeof out->salt || !salted_password(password, salt, iterations, salted))
 		return error_local(error, "no SCRAM verifier could be derived");
 	hmac(salted, SLICE("Client Key"), client_key);

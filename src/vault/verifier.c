@@ -141,7 +141,8 @@ bool verifier_known(slice verifier, struct error *error)
 	}
 	snprintf(text, sizeof text, "%.*s", SLICE_ARG(without_crypt_prefix(verifier)));
 	int kind = crypt_checksalt(text);
-	if (text[0] == '{' || kind == CRYPT_SALT_INVALID)
+	/* Traditional DES has no mark and takes nearly anything for a salt; it protects nobody any more. */
+	if (text[0] != '$' || kind == CRYPT_SALT_INVALID)
 		return error_plain(error, FAULT_INPUT,
 		    "the verifier's scheme is not known; crypt(5), {SSHA}, {SSHA256}, {SSHA512} and the like are");
 	return true;
