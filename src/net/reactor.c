@@ -291,10 +291,11 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 	}
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		session_receive(p);
-	for (int rounds = 0; rounds < 16 && !p->broken && session_quick(p); rounds++) {
+	for (int rounds = 0; rounds < 16 && !p->broken && !p->closing && session_quick(p);
+	     rounds++) {
 		timer_clear(p);
 		p->parked = false;
-		if (!session_turn(p, NULL, turn))
+		if (!session_turn(p, NULL, turn, true))
 			return;
 		p->owner = OWNER_REACTOR;
 		arena_reset(turn);

@@ -377,8 +377,8 @@ static bool take_result(struct session_private *p, enum turn turn)
 	return true;
 }
 
-/* Another round in this turn? */
-static bool goes_on(struct session_private *p, int rounds, int64_t start)
+/* Another round in this turn? In the reactor only with what protocol->quick allows there. */
+static bool goes_on(struct session_private *p, int rounds, int64_t start, bool in_reactor)
 {
 	if (p->broken || p->closing || p->wants_write || rounds >= TURN_FRAMES ||
 	    clock_us() - start > TURN_US)
@@ -387,10 +387,12 @@ static bool goes_on(struct session_private *p, int rounds, int64_t start)
 		return false;
 	if (p->phase == PHASE_MORE)
 		return p->s.out.n <= SESSION_MARK / 4;
-	return session_ready(p) || (session_receive(p) && session_ready(p));
+	if (!session_ready(p) && !(session_receive(p) && session_ready(p)))
+		return false;
+	return !in_reactor || session_quick(p);
 }
 
-static void turn_rounds(struct session_private *p, bool *held_out)
+static void turn_rounds(struct session_private *p, bool in_reactor, bool *held_out)
 {
 	int64_t start = clock_us();
 	int rounds = 0;
@@ -414,11 +416,11 @@ static void turn_rounds(struct session_private *p, bool *held_out)
 		else if (p->starttls)
 			p->closing = true; /* the client does not take a short line: give up */
 		rounds++;
-	} while (goes_on(p, rounds, start));
+	} while (goes_on(p, rounds, start, in_reactor));
 	session_send(p);
 }
 
-bool session_turn(struct session_private *p, void *worker, struct arena *turn)
+bool session_turn(struct session_private *p, void *worker, struct arena *turn, bool in_reactor)
 {
 	bool held;
 
@@ -426,7 +428,7 @@ bool session_turn(struct session_private *p, void *worker, struct arena *turn)
 	p->s.worker = worker;
 	p->s.turn = turn;
 	p->s.deadline = deadline_in_ms(TURN_DEADLINE_MS);
-	turn_rounds(p, &held);
+	turn_rounds(p, in_reactor, &held);
 	if (held)
 		return false;
 	p->s.worker = NULL;
