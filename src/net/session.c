@@ -261,9 +261,12 @@ bool session_quick(struct session_private *p)
 
 	if (p->phase != PHASE_FRAMES || !protocol->quick)
 		return false;
-	bool quick = peek_frame(p, &frame) == FRAME_WHOLE && protocol->quick(&p->s, frame);
-	p->frame = before;
-	return quick;
+	enum frame_result result = peek_frame(p, &frame);
+	/* What is no frame yet may have been dropped, as the rest of a line too long: the state goes with
+	 * it. */
+	if (result != FRAME_PARTIAL)
+		p->frame = before;
+	return result == FRAME_WHOLE && protocol->quick(&p->s, frame);
 }
 
 /* ---- a turn ---- */

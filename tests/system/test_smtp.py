@@ -120,6 +120,15 @@ def test_a_line_too_long_is_refused_and_the_session_goes_on(server):
         assert raw.say("NOOP").startswith("250")
 
 
+def test_the_rest_of_a_line_too_long_takes_no_later_command_with_it(server):
+    with server.hello() as raw:
+        raw.send(b"NOOP " + b"x" * 20000)
+        assert raw.reply().startswith("500 5.5.6")
+        raw.send(b"the rest\r\n")
+        time.sleep(0.05)  # a segment of its own
+        assert raw.say("NOOP").startswith("250")
+
+
 def test_too_many_mistakes_end_the_session(server):
     with server.hello() as raw:
         raw.send(b"BOGUS\r\n" * 30)
