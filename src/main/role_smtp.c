@@ -57,7 +57,8 @@ static bool start_smtp(struct role_start *start, struct error *error)
 		.max_sessions = (size_t)start->conf.smtp_max_sessions,
 		.worker_start = smtp_worker_start,
 		.worker_stop = smtp_worker_stop,
-		.first_id = role_first_session(start) };
+		.first_id = role_first_session(start),
+		.handshake_ms = role_handshake_ms(start->conf.smtp_command_timeout_ms) };
 	pthread_t thread;
 
 	ask_init(start->peers);

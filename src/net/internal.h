@@ -46,7 +46,8 @@ struct session_private {
 	bool wants_write; /* TLS or the socket waits for room */
 	int timeout_ms;
 	unsigned rate;
-	uint64_t moved;          /* octets read or written since the timer was set */
+	uint64_t moved;          /* octets read or written in the window */
+	int64_t window_us;       /* since when a message's data is measured; 0: no data */
 	int64_t due_us;          /* of the timer; 0: none */
 	uint64_t watch, watched; /* wanted; as the reactor knows it */
 	bool noticed;

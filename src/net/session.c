@@ -280,6 +280,7 @@ static void secure(struct session_private *p)
 	switch (tls_handshake(p->tls, why, sizeof why)) {
 	case TLS_DONE:
 		p->secured = true;
+		p->window_us = 0; /* its time is over; a message's data has its own */
 		p->phase = p->starttls ? PHASE_SECURED : PHASE_OPEN;
 		p->starttls = false;
 		break;
