@@ -19,6 +19,7 @@
 
 #define MAIN_FD      3
 #define START_MS     30000
+#define HANDSHAKE_MS 60000
 #define SERVICES_MAX 32
 
 static const struct role_program *const programs[] = { &role_control, &role_keys, &role_auth,
@@ -61,6 +62,12 @@ uint64_t role_first_session(const struct role_start *s)
 	uint64_t second = (uint64_t)(clock_wall_us() / 1000000) & 0xffffff;
 
 	return second << 32 | (uint64_t)s->role << 28 | (uint64_t)s->instance << 22;
+}
+
+/* A handshake takes a moment; what a person may think about is another matter. */
+int role_handshake_ms(int64_t silence_ms)
+{
+	return silence_ms < HANDSHAKE_MS ? (int)silence_ms : HANDSHAKE_MS;
 }
 
 int role_listeners(

@@ -52,6 +52,8 @@ const char *role_path(struct role_start *start, const char *below);
 struct tls_context *role_tls(struct role_start *start, struct error *error);
 /* Where this process's session ids begin: no two processes of a server's life share one. */
 uint64_t role_first_session(const struct role_start *start);
+/* How long a TLS handshake may take where a client may be silent for so long. */
+int role_handshake_ms(int64_t silence_ms);
 /* Listeners of a protocol, into out (room for CONF_LISTENERS); how many. */
 int role_listeners(
     struct role_start *start, const char *protocol, const struct protocol *p, struct listener *out);

@@ -55,6 +55,15 @@ static bool read_request(int fd, char *buffer, struct command_request *request)
 	return message_done(&in);
 }
 
+/* A socket that is closed with a request unread loses its answer. */
+static void discard_request(int fd, char *buffer)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (poll(&p, 1, REQUEST_MS) == 1)
+		recv(fd, buffer, MESSAGE_MAX, MSG_DONTWAIT);
+}
+
 static void serve_command(int fd, char *buffer)
 {
 	struct command_request request = { 0 };
@@ -63,12 +72,14 @@ static void serve_command(int fd, char *buffer)
 
 	buf_init(&out, MESSAGE_MAX - 1024);
 	int status = 1;
-	if (!permitted(fd))
+	if (!permitted(fd)) {
+		discard_request(fd, buffer);
 		buf_adds(&out, "hauberk: you may not command this server\n");
-	else if (!read_request(fd, buffer, &request))
+	} else if (!read_request(fd, buffer, &request)) {
 		buf_adds(&out, "hauberk: malformed command\n");
-	else
+	} else {
 		status = control_command(directory, &request, &out);
+	}
 	message_begin(&m, MESSAGE_COMMAND);
 	message_put_number(&m, (uint64_t)status);
 	message_put_text(&m, buf_slice(&out));

@@ -120,7 +120,8 @@ static bool start_imap(struct role_start *start, struct error *error)
 		.max_sessions = (size_t)c->imap_max_sessions,
 		.worker_start = worker_start,
 		.worker_stop = worker_stop,
-		.first_id = role_first_session(start) };
+		.first_id = role_first_session(start),
+		.handshake_ms = role_handshake_ms(c->imap_login_timeout_ms) };
 	struct sandbox sandbox = { 0 };
 	pthread_t thread;
 

@@ -8,6 +8,7 @@
 #include "main/role.h"
 #include "net/ask.h"
 #include "net/reactor.h"
+#include "net/tls.h"
 #include "smtp/smtp.h"
 
 #define DRAIN_MS 10000
@@ -15,6 +16,7 @@
 static struct smtp_conf conf;
 static struct listener listeners[CONF_LISTENERS];
 static struct reactor *reactor;
+static struct tls_context *tls;
 
 static void *react(void *context)
 {
@@ -23,6 +25,7 @@ static void *react(void *context)
 	reactor_run(reactor);
 	spool_stop(conf.spool);
 	reactor_free(reactor);
+	tls_context_free(tls);
 	peers_stop(start->peers, 0);
 	return NULL;
 }
@@ -54,12 +57,14 @@ static bool start_smtp(struct role_start *start, struct error *error)
 		.max_sessions = (size_t)start->conf.smtp_max_sessions,
 		.worker_start = smtp_worker_start,
 		.worker_stop = smtp_worker_stop,
-		.first_id = role_first_session(start) };
+		.first_id = role_first_session(start),
+		.handshake_ms = role_handshake_ms(start->conf.smtp_command_timeout_ms) };
 	pthread_t thread;
 
 	ask_init(start->peers);
-	if (role_descriptor(start, "certificate") >= 0 && !(config.tls = role_tls(start, error)))
+	if (role_descriptor(start, "certificate") >= 0 && !(tls = role_tls(start, error)))
 		return false;
+	config.tls = tls;
 	if (!prepare(start, error))
 		return false;
 	reactor = reactor_new(&config);

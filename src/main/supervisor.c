@@ -286,6 +286,10 @@ static void child_ended(struct child *c, int status)
 	c->pid = 0;
 	if (sv.draining) {
 		c->state = CHILD_ENDED;
+		/* Nobody starts it again, but whoever reads the log should know that it did not end well. */
+		if (status)
+			log_warn("drain.died", kv_str("role", role_name(c->role)),
+			    kv_num("instance", c->instance), kv_num("status", status));
 		return;
 	}
 	if (lived > STEADY_US)

@@ -46,7 +46,8 @@ struct session_private {
 	bool wants_write; /* TLS or the socket waits for room */
 	int timeout_ms;
 	unsigned rate;
-	uint64_t moved;          /* octets read or written since the timer was set */
+	uint64_t moved;          /* octets read or written in the window */
+	int64_t window_us;       /* since when a message's data is measured; 0: no data */
 	int64_t due_us;          /* of the timer; 0: none */
 	uint64_t watch, watched; /* wanted; as the reactor knows it */
 	bool noticed;
@@ -100,7 +101,7 @@ struct reactor {
 /* session.c: what a turn does. True: the session may be parked; false: it is held. */
 struct session_private *session_new(struct reactor *r, int fd, const struct listener *listener);
 void session_free(struct session_private *p);
-bool session_turn(struct session_private *p, void *worker, struct arena *turn);
+bool session_turn(struct session_private *p, void *worker, struct arena *turn, bool in_reactor);
 /* One attempt each to send and to receive; false when nothing moved. */
 void session_send(struct session_private *p);
 bool session_receive(struct session_private *p);

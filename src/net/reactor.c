@@ -237,12 +237,55 @@ static void say_goodbye(struct session_private *p, void (*say)(struct session *s
 	session_send(p);
 }
 
+/* How long it may be silent. */
+static int patience_ms(const struct session_private *p)
+{
+	int handshake = p->reactor->config.handshake_ms;
+
+	return p->phase == PHASE_SECURE && handshake ? handshake : p->timeout_ms;
+}
+
+/* A handshake and a message's data come in many turns, and a timer begins anew with each of them: the
+ * one has a time as a whole, the other a rate that is judged over a window. False: too slow. */
+static bool keeps_pace(struct session_private *p)
+{
+	bool shakes = p->phase == PHASE_SECURE;
+	bool data = p->phase == PHASE_FRAMES && p->frame.kind != FRAME_LINE && p->rate;
+	int64_t now = clock_us(), length = now - p->window_us;
+
+	if ((!data && !shakes) || p->window_us == 0) {
+		p->window_us = data || shakes ? now : 0;
+		p->moved = 0;
+		return true;
+	}
+	if (length < patience_ms(p) * 1000LL)
+		return true;
+	bool kept = data && p->moved >= (uint64_t)(p->rate * length / 1000000);
+	p->window_us = now;
+	p->moved = 0;
+	return kept;
+}
+
+/* Nothing more is waited for, but for what is still to be sent. */
+static void give_up(struct session_private *p)
+{
+	log_info("session.expired", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+	    kv_str("why",
+		p->s.out.n ? "the client does not take its answers" : "the client is too slow"));
+	if (p->s.out.n > 0 || p->phase == PHASE_SECURE || p->closing)
+		p->broken = true;
+	else
+		say_goodbye(p, p->s.listener->protocol->expired);
+}
+
 /* Decides what happens next with a session that is in the reactor's hands: closed, run again, or left
  * waiting. */
 static void settle(struct reactor *r, struct session_private *p)
 {
 	if (r->draining && !p->closing && idle(p) && p->s.state)
 		say_goodbye(p, p->s.listener->protocol->drained);
+	if (!p->closing && !p->broken && !keeps_pace(p))
+		give_up(p);
 	p->broken |= r->draining && p->phase == PHASE_SECURE;
 	bool done = p->s.out.n == 0 &&
 	    (p->closing || (p->input_ended && (p->phase == PHASE_SECURE || !session_ready(p))));
@@ -268,7 +311,7 @@ static void settle(struct reactor *r, struct session_private *p)
 	if (p->in.n == 0)
 		buf_free(&p->in);
 	if (!p->due_us)
-		timer_set(r, p, p->timeout_ms);
+		timer_set(r, p, patience_ms(p));
 	p->parked = true;
 	watch_socket(r, p);
 }
@@ -291,10 +334,11 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 	}
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		session_receive(p);
-	for (int rounds = 0; rounds < 16 && !p->broken && session_quick(p); rounds++) {
+	for (int rounds = 0; rounds < 16 && !p->broken && !p->closing && session_quick(p);
+	     rounds++) {
 		timer_clear(p);
 		p->parked = false;
-		if (!session_turn(p, NULL, turn))
+		if (!session_turn(p, NULL, turn, true))
 			return;
 		p->owner = OWNER_REACTOR;
 		arena_reset(turn);
@@ -305,23 +349,10 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 /* Time is up: too slow is fine while it keeps its rate. */
 static void expire(struct reactor *r, struct session_private *p)
 {
-	bool data = p->phase == PHASE_FRAMES && p->frame.kind != FRAME_LINE && p->rate;
-	uint64_t least = (uint64_t)p->rate * (uint64_t)p->timeout_ms / 1000;
-
-	if (data && p->moved >= least) {
-		timer_set(r, p, p->timeout_ms);
-		return;
-	}
-	log_info("session.expired", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
-	    kv_str("why",
-		p->s.out.n ? "the client does not take its answers" : "the client is too slow"));
-	bool stuck = p->s.out.n > 0 || p->phase == PHASE_SECURE || p->closing;
-	if (!stuck) {
-		say_goodbye(p, p->s.listener->protocol->expired);
-		settle(r, p);
-		return;
-	}
-	p->broken = true;
+	if (p->window_us && keeps_pace(p))
+		timer_set(r, p, patience_ms(p));
+	else
+		give_up(p);
 	settle(r, p);
 }
 

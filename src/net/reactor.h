@@ -20,6 +20,7 @@ struct reactor_config {
 	int workers;             /* threads; at least 1 */
 	size_t max_sessions;     /* more wait in the listeners' queues */
 	struct tls_context *tls; /* NULL: no TLS */
+	int handshake_ms;        /* a TLS handshake as a whole; 0: each step the usual silence */
 	void *(*worker_start)(
 	    void *context); /* runs in each worker; its result is session.worker */
 	void (*worker_stop)(void *worker);

@@ -261,9 +261,12 @@ bool session_quick(struct session_private *p)
 
 	if (p->phase != PHASE_FRAMES || !protocol->quick)
 		return false;
-	bool quick = peek_frame(p, &frame) == FRAME_WHOLE && protocol->quick(&p->s, frame);
-	p->frame = before;
-	return quick;
+	enum frame_result result = peek_frame(p, &frame);
+	/* What is no frame yet may have been dropped, as the rest of a line too long: the state goes with
+	 * it. */
+	if (result != FRAME_PARTIAL)
+		p->frame = before;
+	return result == FRAME_WHOLE && protocol->quick(&p->s, frame);
 }
 
 /* ---- a turn ---- */
@@ -277,6 +280,7 @@ static void secure(struct session_private *p)
 	switch (tls_handshake(p->tls, why, sizeof why)) {
 	case TLS_DONE:
 		p->secured = true;
+		p->window_us = 0; /* its time is over; a message's data has its own */
 		p->phase = p->starttls ? PHASE_SECURED : PHASE_OPEN;
 		p->starttls = false;
 		break;
@@ -377,8 +381,8 @@ static bool take_result(struct session_private *p, enum turn turn)
 	return true;
 }
 
-/* Another round in this turn? */
-static bool goes_on(struct session_private *p, int rounds, int64_t start)
+/* Another round in this turn? In the reactor only with what protocol->quick allows there. */
+static bool goes_on(struct session_private *p, int rounds, int64_t start, bool in_reactor)
 {
 	if (p->broken || p->closing || p->wants_write || rounds >= TURN_FRAMES ||
 	    clock_us() - start > TURN_US)
@@ -387,10 +391,12 @@ static bool goes_on(struct session_private *p, int rounds, int64_t start)
 		return false;
 	if (p->phase == PHASE_MORE)
 		return p->s.out.n <= SESSION_MARK / 4;
-	return session_ready(p) || (session_receive(p) && session_ready(p));
+	if (!session_ready(p) && !(session_receive(p) && session_ready(p)))
+		return false;
+	return !in_reactor || session_quick(p);
 }
 
-static void turn_rounds(struct session_private *p, bool *held_out)
+static void turn_rounds(struct session_private *p, bool in_reactor, bool *held_out)
 {
 	int64_t start = clock_us();
 	int rounds = 0;
@@ -414,11 +420,11 @@ static void turn_rounds(struct session_private *p, bool *held_out)
 		else if (p->starttls)
 			p->closing = true; /* the client does not take a short line: give up */
 		rounds++;
-	} while (goes_on(p, rounds, start));
+	} while (goes_on(p, rounds, start, in_reactor));
 	session_send(p);
 }
 
-bool session_turn(struct session_private *p, void *worker, struct arena *turn)
+bool session_turn(struct session_private *p, void *worker, struct arena *turn, bool in_reactor)
 {
 	bool held;
 
@@ -426,7 +432,7 @@ bool session_turn(struct session_private *p, void *worker, struct arena *turn)
 	p->s.worker = worker;
 	p->s.turn = turn;
 	p->s.deadline = deadline_in_ms(TURN_DEADLINE_MS);
-	turn_rounds(p, &held);
+	turn_rounds(p, in_reactor, &held);
 	if (held)
 		return false;
 	p->s.worker = NULL;

@@ -154,11 +154,9 @@ static enum turn answer(struct session *s, struct reply r, slice line)
 	if (r.silent)
 		return r.turn;
 	if (r.code >= 400) {
-		bool secret = smtp->auth || slice_starts_nocase(line, SLICE("AUTH"));
-
 		log_info("refused", kv_str("s", s->id), kv_str("peer", s->peer),
 		    kv_num("code", r.code), kv_str("why", r.text),
-		    kv_text("command", secret ? SLICE("AUTH ...") : slice_head(line, 200)));
+		    kv_text("command", slice_head(line, 200)));
 		smtp->errors++;
 	}
 	reply_write(s, &r);
@@ -179,8 +177,10 @@ static enum turn frame(struct session *s, slice octets)
 {
 	struct smtp *smtp = s->state;
 
+	/* Told apart before the line is handled: after a wrong password the exchange is over. */
+	bool secret = smtp->auth || slice_starts_nocase(octets, SLICE("AUTH"));
 	if (!smtp->in_data)
-		return answer(s, handle_line(s, octets), octets);
+		return answer(s, handle_line(s, octets), secret ? SLICE("AUTH ...") : octets);
 	struct reply r = data_chunk(s, octets);
 	if (!smtp->in_data)
 		expect_line(s);
