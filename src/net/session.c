@@ -60,14 +60,21 @@ struct session_private *session_new(struct reactor *r, int fd, const struct list
 	if (listener->tls == LISTENER_TLS) {
 		p->tls = tls_new(r->config.tls, fd);
 		p->phase = PHASE_SECURE;
+		p->secure_us = clock_us();
 	}
 	return p;
 }
 
-void session_free(struct session_private *p)
+void session_forget(struct session_private *p)
 {
 	if (p->s.state && p->s.listener->protocol->closed)
 		p->s.listener->protocol->closed(&p->s);
+	p->s.state = NULL;
+}
+
+void session_free(struct session_private *p)
+{
+	session_forget(p);
 	tls_free(p->tls);
 	close(p->fd);
 	buf_free(&p->in);
@@ -199,7 +206,7 @@ void session_send(struct session_private *p)
 /* Takes what is there now into p->in. false: nothing came. */
 bool session_receive(struct session_private *p)
 {
-	size_t room = p->in.max - p->in.n, got = 0;
+	size_t room = p->in.n < p->in.max ? p->in.max - p->in.n : 0, got = 0;
 
 	if (room > 16384)
 		room = 16384;
@@ -220,9 +227,15 @@ bool session_receive(struct session_private *p)
 	}
 	buf_grow(&p->in, got);
 	p->moved += got;
+	p->window_octets += got;
 	if (p->in.n == 0)
 		buf_free(&p->in);
 	return got > 0;
+}
+
+bool session_pending(const struct session_private *p)
+{
+	return p->secured && tls_pending(p->tls);
 }
 
 /* ---- frames ---- */
@@ -261,9 +274,11 @@ bool session_quick(struct session_private *p)
 
 	if (p->phase != PHASE_FRAMES || !protocol->quick)
 		return false;
-	bool quick = peek_frame(p, &frame) == FRAME_WHOLE && protocol->quick(&p->s, frame);
+	enum frame_result result = peek_frame(p, &frame);
+	if (result == FRAME_PARTIAL)
+		return false; /* what it has swallowed already is not to be found again */
 	p->frame = before;
-	return quick;
+	return result == FRAME_WHOLE && protocol->quick(&p->s, frame);
 }
 
 /* ---- a turn ---- */
@@ -304,6 +319,7 @@ static enum turn call_frame(struct session_private *p)
 	if (result == FRAME_PARTIAL)
 		return TURN_NEXT;
 	p->unread = 0;
+	p->midway = p->frame.kind != FRAME_LINE;
 	p->s.line_end = p->frame.end;
 	size_t used = p->frame_used;
 	turn = result == FRAME_WHOLE ? protocol->frame(&p->s, frame) : protocol->oversized(&p->s);
@@ -346,6 +362,7 @@ static void begin_tls(struct session_private *p)
 	buf_free(&p->in);
 	p->tls = tls_new(p->reactor->config.tls, p->fd);
 	p->phase = PHASE_SECURE;
+	p->secure_us = clock_us();
 }
 
 /* false: held by somebody else now; hands off. */
@@ -404,6 +421,13 @@ static void turn_rounds(struct session_private *p, bool *held_out)
 		}
 		if (!take_result(p, call_protocol(p))) {
 			*held_out = true;
+			return;
+		}
+		if (p->s.out.full) {
+			/* What is missing cannot be sent any more: no client could make sense of the rest. */
+			log_warn("output.overrun", kv_str("s", p->s.id),
+			    kv_num("most", (int64_t)p->s.out.max));
+			p->broken = true;
 			return;
 		}
 		/* Producers drain as they go; ordinary answers gather until the input is used up. */
