@@ -38,12 +38,15 @@ struct session_private {
 	_Atomic int owner;
 	_Atomic int hold;
 	enum phase phase;
-	bool parked;      /* the reactor has it and waits; the reactor's own */
-	bool input_ended; /* the client has closed its side */
-	bool broken;      /* the socket failed: close without a word */
-	bool closing;     /* close when the output is sent */
-	bool starttls;    /* shake hands when the output is sent */
-	bool wants_write; /* TLS or the socket waits for room */
+	bool parked;       /* the reactor has it and waits; the reactor's own */
+	bool input_ended;  /* the client has closed its side */
+	bool broken;       /* the socket failed: close without a word */
+	bool closing;      /* close when the output is sent */
+	bool starttls;     /* shake hands when the output is sent */
+	bool wants_write;  /* TLS or the socket waits for room */
+	bool midway;       /* the last frame was part of something longer */
+	bool lingering;    /* only what the client still sends is awaited (linger.c) */
+	size_t discarded;  /* octets read since then */
 	int timeout_ms;
 	unsigned rate;
 	uint64_t moved;          /* octets read or written in the window */
@@ -76,6 +79,7 @@ struct reactor {
 	const struct listener *listeners[64];
 	int listener_count;
 	bool listening;
+	int64_t accept_again_us, accept_warned_us; /* no descriptors: a pause */
 	struct list all;
 	_Atomic size_t count;
 	uint64_t next_id;
@@ -91,10 +95,12 @@ struct reactor {
 	int drain_ms; /* -1: not asked */
 	bool woken;
 
-	pthread_mutex_t work_lock; /* work, stopping */
+	pthread_mutex_t
+	    work_lock; /* work, stopping, awaits_held, owners that become OWNER_WORKER */
 	pthread_cond_t work_there;
 	struct list work;
 	bool stopping;
+	bool awaits_held; /* the end waits for sessions that somebody holds */
 	pthread_t *threads;
 };
 
@@ -109,6 +115,17 @@ bool session_receive(struct session_private *p);
 bool session_ready(struct session_private *p);
 /* Can the reactor's thread do it? */
 bool session_quick(struct session_private *p);
+
+/* Calls the protocol's `closed`, once; afterwards only net/ knows the session. */
+void session_forget(struct session_private *p);
+/* TLS holds input that the socket does not show any more. */
+bool session_pending(const struct session_private *p);
+
+/* linger.c: would closing now destroy output that is on its way? */
+bool linger_wanted(const struct session_private *p);
+void linger_begin(struct session_private *p);
+/* Discards what came; true: the session may be closed. */
+bool linger_over(struct session_private *p);
 
 /* The two doors. */
 void session_run(struct session_private *p);  /* reactor.c: to the workers */

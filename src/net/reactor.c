@@ -12,9 +12,13 @@
 #include "base/memory.h"
 #include "proc/stats.h"
 
-#define EVENTS       256
-#define ACCEPTS      64 /* a turn */
-#define LISTENER_TAG ((uint64_t)1 << 63)
+#define EVENTS    256
+#define ACCEPTS   64 /* a turn */
+#define LINGER_MS 2000
+/* Without descriptors or memory no connection can be taken: try again after this, and say so seldom. */
+#define ACCEPT_PAUSE_US 200000
+#define ACCEPT_WARN_US  10000000
+#define LISTENER_TAG    ((uint64_t)1 << 63)
 
 struct reactor *reactor_new(const struct reactor_config *config)
 {
@@ -52,6 +56,15 @@ static void listeners_watch(struct reactor *r, bool on)
 	r->listening = on;
 }
 
+/* Takes new sessions, or lets them wait in the listeners' queues. */
+static void listeners_update(struct reactor *r)
+{
+	if (r->accept_again_us && clock_us() >= r->accept_again_us)
+		r->accept_again_us = 0;
+	listeners_watch(
+	    r, !r->draining && !r->accept_again_us && r->count < r->config.max_sessions);
+}
+
 void reactor_listen(struct reactor *r, const struct listener *listener)
 {
 	assert(r->listener_count < (int)(sizeof r->listeners / sizeof r->listeners[0]));
@@ -61,13 +74,30 @@ void reactor_listen(struct reactor *r, const struct listener *listener)
 static void watch_socket(struct reactor *r, struct session_private *p)
 {
 	bool output = p->s.out.n > 0 || p->wants_write;
-	bool input = !p->input_ended && !p->closing && p->s.out.n <= SESSION_MARK;
+	/* With its buffer full, input would be reported again and again and never be taken. */
+	bool input = p->lingering ||
+	    (!p->input_ended && !p->closing && p->s.out.n <= SESSION_MARK && p->in.n < p->in.max);
 	struct epoll_event event = { .events = EPOLLONESHOT | (input ? EPOLLIN | EPOLLRDHUP : 0) |
 		    (output ? EPOLLOUT : 0),
 		.data.ptr = p };
 
 	if (epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, p->fd, &event) < 0)
 		panic("reactor: epoll: %s", strerror(errno));
+}
+
+static void accept_failed(struct reactor *r, const struct listener *listener)
+{
+	int64_t now = clock_us();
+
+	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+		return;
+	r->accept_again_us = now + ACCEPT_PAUSE_US;
+	listeners_watch(r, false);
+	if (r->accept_warned_us && now - r->accept_warned_us < ACCEPT_WARN_US)
+		return;
+	r->accept_warned_us = now;
+	log_warn(
+	    "accept.failed", kv_str("listener", listener->name), kv_str("why", strerror(errno)));
 }
 
 static void accept_sessions(struct reactor *r, const struct listener *listener)
@@ -79,19 +109,21 @@ static void accept_sessions(struct reactor *r, const struct listener *listener)
 		}
 		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
-			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-				log_warn("accept.failed", kv_str("listener", listener->name),
-				    kv_str("why", strerror(errno)));
+			accept_failed(r, listener);
 			return;
 		}
 		struct session_private *p = session_new(r, fd, listener);
+		struct epoll_event event = { .events = EPOLLONESHOT, .data.ptr = p };
+		if (epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+			accept_failed(r, listener);
+			session_free(p);
+			return;
+		}
 		list_push(&r->all, &p->all);
 		r->count++;
 		stats_count(STAT_CONNECTED, 1);
 		stats_set(STAT_SESSIONS, (int64_t)r->count);
 		/* A greeting, or the first step of a handshake. */
-		struct epoll_event event = { .events = EPOLLONESHOT, .data.ptr = p };
-		epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 		session_run(p);
 	}
 }
@@ -102,10 +134,13 @@ void session_run(struct session_private *p)
 {
 	struct reactor *r = p->reactor;
 
-	p->owner = OWNER_WORKER;
 	pthread_mutex_lock(&r->work_lock);
+	p->owner = OWNER_WORKER;
 	list_push(&r->work, &p->ready);
-	pthread_cond_signal(&r->work_there);
+	if (r->awaits_held)
+		pthread_cond_broadcast(&r->work_there);
+	else
+		pthread_cond_signal(&r->work_there);
 	pthread_mutex_unlock(&r->work_lock);
 }
 
@@ -211,8 +246,6 @@ static void close_session(struct reactor *r, struct session_private *p)
 	session_free(p);
 	r->count--;
 	stats_set(STAT_SESSIONS, (int64_t)r->count);
-	if (!r->draining && r->count < r->config.max_sessions)
-		listeners_watch(r, true);
 }
 
 static void hand_over(struct session_private *p)
@@ -233,6 +266,7 @@ static void say_goodbye(struct session_private *p, void (*say)(struct session *s
 	if (say)
 		say(&p->s);
 	p->closing = true;
+	p->midway = p->frame.kind != FRAME_LINE;
 	p->phase = PHASE_FRAMES;
 	session_send(p);
 }
@@ -278,6 +312,35 @@ static void give_up(struct session_private *p)
 		say_goodbye(p, p->s.listener->protocol->expired);
 }
 
+/* `notice` may be called: between frames, and while the client takes its answers. */
+static bool may_notice(const struct session_private *p)
+{
+	return p->phase == PHASE_FRAMES && p->watched && !p->closing && p->s.out.n <= SESSION_MARK;
+}
+
+static void wait_for_socket(struct reactor *r, struct session_private *p, int timeout_ms)
+{
+	if (!p->due_us)
+		timer_set(r, p, timeout_ms);
+	p->parked = true;
+	watch_socket(r, p);
+}
+
+/* The last answer is sent. */
+static void end_session(struct reactor *r, struct session_private *p)
+{
+	if (!p->lingering && linger_wanted(p)) {
+		p->watch = 0;
+		watch_update(r, p);
+		timer_clear(p);
+		linger_begin(p);
+	}
+	if (!p->lingering || linger_over(p))
+		close_session(r, p);
+	else
+		wait_for_socket(r, p, LINGER_MS);
+}
+
 /* Decides what happens next with a session that is in the reactor's hands: closed, run again, or left
  * waiting. */
 static void settle(struct reactor *r, struct session_private *p)
@@ -286,11 +349,18 @@ static void settle(struct reactor *r, struct session_private *p)
 		say_goodbye(p, p->s.listener->protocol->drained);
 	if (!p->closing && !p->broken && !keeps_pace(p))
 		give_up(p);
+	while (p->phase == PHASE_FRAMES && !p->closing && session_pending(p) && !session_ready(p) &&
+	    session_receive(p))
+		;
 	p->broken |= r->draining && p->phase == PHASE_SECURE;
 	bool done = p->s.out.n == 0 &&
 	    (p->closing || (p->input_ended && (p->phase == PHASE_SECURE || !session_ready(p))));
-	if (p->broken || done) {
+	if (p->broken) {
 		close_session(r, p);
+		return;
+	}
+	if (done) {
+		end_session(r, p);
 		return;
 	}
 	watch_update(r, p);
@@ -298,7 +368,7 @@ static void settle(struct reactor *r, struct session_private *p)
 		hand_over(p);
 		return;
 	}
-	if (p->phase == PHASE_FRAMES && p->noticed && p->watched && !p->closing) {
+	if (p->noticed && may_notice(p)) {
 		p->noticed = false;
 		p->phase = PHASE_NOTICE;
 		hand_over(p);
@@ -310,10 +380,7 @@ static void settle(struct reactor *r, struct session_private *p)
 	}
 	if (p->in.n == 0)
 		buf_free(&p->in);
-	if (!p->due_us)
-		timer_set(r, p, patience_ms(p));
-	p->parked = true;
-	watch_socket(r, p);
+	wait_for_socket(r, p, patience_ms(p));
 }
 
 /* The socket is ready. Slow senders and slow readers never leave this function. */
@@ -321,6 +388,10 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 {
 	if (!p->parked)
 		return; /* with a worker, or on its way home: it is looked at when it comes */
+	if (p->lingering) {
+		end_session(r, p);
+		return;
+	}
 	if (p->phase == PHASE_SECURE) {
 		hand_over(p);
 		return;
@@ -349,6 +420,10 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 /* Time is up: too slow is fine while it keeps its rate. */
 static void expire(struct reactor *r, struct session_private *p)
 {
+	if (p->lingering) {
+		close_session(r, p);
+		return;
+	}
 	if (p->window_us && keeps_pace(p))
 		timer_set(r, p, patience_ms(p));
 	else
@@ -376,7 +451,7 @@ static void notice_key(struct reactor *r, uint64_t key)
 		struct session_private *p = LIST_OF(node, struct session_private, watcher);
 
 		node = node->next;
-		if (p->parked && p->phase == PHASE_FRAMES) {
+		if (p->parked && may_notice(p)) {
 			p->noticed = false;
 			p->phase = PHASE_NOTICE;
 			hand_over(p);
@@ -396,7 +471,7 @@ static void begin_drain(struct reactor *r, int grace_ms)
 		struct session_private *p = LIST_OF(node, struct session_private, all);
 
 		node = node->next;
-		if (p->parked && (idle(p) || p->phase == PHASE_SECURE))
+		if (p->parked && !p->lingering && (idle(p) || p->phase == PHASE_SECURE))
 			settle(r, p);
 	}
 }
@@ -439,17 +514,32 @@ static void close_all(struct reactor *r)
 		close_session(r, LIST_OF(node, struct session_private, all));
 }
 
+/* Whoever holds a session names it once more, in session_release: until then it must be there. */
+static void await_held(struct reactor *r)
+{
+	pthread_mutex_lock(&r->work_lock);
+	r->awaits_held = true;
+	LIST_EACH(node, &r->all)
+	{
+		while (LIST_OF(node, struct session_private, all)->owner == OWNER_HELD)
+			pthread_cond_wait(&r->work_there, &r->work_lock);
+	}
+	pthread_mutex_unlock(&r->work_lock);
+}
+
 void reactor_run(struct reactor *r)
 {
 	struct arena *turn = arena_new(SESSION_TURN_MEMORY);
 	struct epoll_event events[EVENTS];
 
 	workers_start(r);
-	listeners_watch(r, true);
 	while (!r->draining || (r->count && clock_us() < r->drain_until_us)) {
 		int wait = timer_run(r, expire);
-		int n =
-		    epoll_wait(r->epoll_fd, events, EVENTS, r->draining && wait > 50 ? 50 : wait);
+
+		listeners_update(r);
+		if ((r->draining || r->accept_again_us) && wait > 50)
+			wait = 50; /* their ends have no event */
+		int n = epoll_wait(r->epoll_fd, events, EVENTS, wait);
 		bool home = false;
 
 		for (int i = 0; i < n; i++) {
@@ -465,7 +555,9 @@ void reactor_run(struct reactor *r)
 		if (home)
 			come_home(r);
 	}
+	await_held(r);
 	workers_stop(r);
+	await_held(r);
 	come_home(r);
 	close_all(r);
 	arena_free(turn);

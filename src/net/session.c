@@ -64,10 +64,16 @@ struct session_private *session_new(struct reactor *r, int fd, const struct list
 	return p;
 }
 
-void session_free(struct session_private *p)
+void session_forget(struct session_private *p)
 {
 	if (p->s.state && p->s.listener->protocol->closed)
 		p->s.listener->protocol->closed(&p->s);
+	p->s.state = NULL;
+}
+
+void session_free(struct session_private *p)
+{
+	session_forget(p);
 	tls_free(p->tls);
 	close(p->fd);
 	buf_free(&p->in);
@@ -199,7 +205,7 @@ void session_send(struct session_private *p)
 /* Takes what is there now into p->in. false: nothing came. */
 bool session_receive(struct session_private *p)
 {
-	size_t room = p->in.max - p->in.n, got = 0;
+	size_t room = p->in.n < p->in.max ? p->in.max - p->in.n : 0, got = 0;
 
 	if (room > 16384)
 		room = 16384;
@@ -223,6 +229,11 @@ bool session_receive(struct session_private *p)
 	if (p->in.n == 0)
 		buf_free(&p->in);
 	return got > 0;
+}
+
+bool session_pending(const struct session_private *p)
+{
+	return p->secured && tls_pending(p->tls);
 }
 
 /* ---- frames ---- */
@@ -262,10 +273,9 @@ bool session_quick(struct session_private *p)
 	if (p->phase != PHASE_FRAMES || !protocol->quick)
 		return false;
 	enum frame_result result = peek_frame(p, &frame);
-	/* What is no frame yet may have been dropped, as the rest of a line too long: the state goes with
-	 * it. */
-	if (result != FRAME_PARTIAL)
-		p->frame = before;
+	if (result == FRAME_PARTIAL)
+		return false; /* what it has swallowed already is not to be found again */
+	p->frame = before;
 	return result == FRAME_WHOLE && protocol->quick(&p->s, frame);
 }
 
@@ -308,6 +318,7 @@ static enum turn call_frame(struct session_private *p)
 	if (result == FRAME_PARTIAL)
 		return TURN_NEXT;
 	p->unread = 0;
+	p->midway = p->frame.kind != FRAME_LINE;
 	p->s.line_end = p->frame.end;
 	size_t used = p->frame_used;
 	turn = result == FRAME_WHOLE ? protocol->frame(&p->s, frame) : protocol->oversized(&p->s);
@@ -410,6 +421,13 @@ static void turn_rounds(struct session_private *p, bool in_reactor, bool *held_o
 		}
 		if (!take_result(p, call_protocol(p))) {
 			*held_out = true;
+			return;
+		}
+		if (p->s.out.full) {
+			/* What is missing cannot be sent any more: no client could make sense of the rest. */
+			log_warn("output.overrun", kv_str("s", p->s.id),
+			    kv_num("most", (int64_t)p->s.out.max));
+			p->broken = true;
 			return;
 		}
 		/* Producers drain as they go; ordinary answers gather until the input is used up. */

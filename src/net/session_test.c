@@ -6,18 +6,23 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "net/reactor.h"
 
 /* The protocol: "echo X", "many N" (a long answer), "hold" (released by another thread), "take N" (a
- * literal), "block" (waits in a worker until let go), "watch", "quit". */
+ * literal), "block" (waits in a worker until let go), "watch", "keep" (held until the test releases it), "body" (in
+ * chunks, up to a dot; an exclamation mark ends everything), "huge" (more than fits), "quit". */
 struct talk {
 	long left;
-	bool literal;
+	bool literal, body;
 };
+
+static struct session *_Atomic kept;
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic int handler_threads, closed_sessions;
@@ -62,7 +67,13 @@ static enum turn answer(struct session *s, slice line)
 	struct talk *t = s->state;
 	uint64_t n;
 
-	if (t->literal) {
+	if (t->body) {
+		if (slice_find(line, '!') < line.n)
+			return buf_adds(&s->out, "no\r\n"), TURN_CLOSE;
+		t->body = slice_find(line, '.') == line.n;
+		if (!t->body)
+			session_want_line(s, 100);
+	} else if (t->literal) {
 		t->literal = false;
 		session_want_line(s, 100);
 		buf_addf(&s->out, "took %zu\r\n", line.n);
@@ -84,6 +95,15 @@ static enum turn answer(struct session *s, slice line)
 		pthread_mutex_unlock(&gate);
 		handler_threads--;
 		buf_adds(&s->out, "unblocked\r\n");
+	} else if (slice_eq(line, SLICE("keep"))) {
+		kept = s;
+		return TURN_HELD;
+	} else if (slice_eq(line, SLICE("body"))) {
+		t->body = true;
+		session_want_chunk(s);
+	} else if (slice_eq(line, SLICE("huge"))) {
+		for (int i = 0; i < 9000; i++)
+			buf_addf(&s->out, "%01000d", i);
 	} else if (slice_eq(line, SLICE("watch"))) {
 		session_watch(s, 77);
 	} else if (slice_eq(line, SLICE("quit"))) {
@@ -113,7 +133,8 @@ static enum turn notice(struct session *s)
 
 static bool quick(const struct session *s, slice line)
 {
-	return slice_starts(line, SLICE("echo ")) && !((const struct talk *)s->state)->literal;
+	return slice_starts(line, SLICE("echo ")) && !((const struct talk *)s->state)->literal &&
+	    !((const struct talk *)s->state)->body;
 }
 
 static void expired(struct session *s)
@@ -267,6 +288,189 @@ static void an_overlong_line_is_answered_once(void **state)
 	hear_end(fd);
 }
 
+static void what_follows_an_overlong_line_is_not_swallowed_with_it(void **state)
+{
+	char line[300];
+	int fd = client();
+
+	(void)state;
+	memset(line, 'x', sizeof line);
+	hear(fd, "hello\r\n");
+	say(fd, (slice){ line, sizeof line });
+	hear(fd, "too long\r\n");
+	say(fd, SLICE("xxx\r\nec"));
+	usleep(50000);
+	say(fd, SLICE("ho next\r\nquit\r\n"));
+	hear(fd, "next\r\nbye\r\n");
+	hear_end(fd);
+}
+
+static void a_hundred_thousand_commands_at_once_are_answered_soon(void **state)
+{
+	struct buf commands;
+	char c[65536];
+	size_t got = 0;
+	ssize_t n;
+	int fd = client();
+
+	(void)state;
+	buf_init(&commands, 2 << 20);
+	for (int i = 0; i < 100000; i++)
+		buf_adds(&commands, "echo x\r\n");
+	buf_adds(&commands, "quit\r\n");
+	if (fork() == 0) {
+		say(fd, buf_slice(&commands));
+		_exit(0);
+	}
+	alarm(20);
+	while ((n = read(fd, c, sizeof c)) > 0)
+		got += (size_t)n;
+	alarm(0);
+	assert_int_equal(got, strlen("hello\r\nbye\r\n") + 3 * 100000);
+	buf_free(&commands);
+	close(fd);
+}
+
+static double cpu_seconds(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
+/* The client sends and does not read: what does not fit must not be asked for over and over. */
+static void a_flood_into_a_full_buffer_costs_nothing(void **state)
+{
+	char flood[4096];
+	int fd = client();
+
+	(void)state;
+	memset(flood, 'x', sizeof flood);
+	hear(fd, "hello\r\n");
+	say(fd, SLICE("many 200000\r\n"));
+	usleep(200000);
+	for (int i = 0; i < 100; i++)
+		send(fd, flood, sizeof flood, MSG_DONTWAIT | MSG_NOSIGNAL);
+	usleep(100000);
+	double before = cpu_seconds();
+	usleep(300000);
+	assert_true(cpu_seconds() - before < 0.1);
+	close(fd);
+}
+
+static void without_descriptors_it_waits_quietly(void **state)
+{
+	struct rlimit before, few;
+	int waiting = socket(AF_INET, SOCK_STREAM, 0), next = dup(waiting);
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = port
+	};
+
+	(void)state;
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = (struct rlimit){ (rlim_t)next, before.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &few);
+	assert_int_equal(connect(waiting, (struct sockaddr *)&address, sizeof address), 0);
+	usleep(50000);
+	double used = cpu_seconds();
+	usleep(500000);
+	used = cpu_seconds() - used;
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_true(used < 0.2);
+	hear(waiting, "hello\r\n");
+	close(waiting);
+}
+
+static void an_answer_that_does_not_fit_ends_the_connection(void **state)
+{
+	int fd = client();
+
+	(void)state;
+	hear(fd, "hello\r\n");
+	say(fd, SLICE("huge\r\necho after\r\n"));
+	hear_end(fd);
+}
+
+/* Reads to the end: its length, -1 when the connection was reset. */
+static ssize_t read_all(int fd, char *p, size_t n)
+{
+	size_t got = 0;
+	ssize_t r = 1;
+
+	while (r > 0 && got < n) {
+		struct pollfd ready = { .fd = fd, .events = POLLIN };
+
+		if (poll(&ready, 1, 5000) != 1)
+			return -1;
+		r = read(fd, p + got, n - got);
+		got += r > 0 ? (size_t)r : 0;
+	}
+	return r < 0 ? -1 : (ssize_t)got;
+}
+
+static void the_last_answer_survives_what_the_client_still_sends(void **state)
+{
+	char flood[100000], got[100];
+	int fd = client();
+
+	(void)state;
+	memset(flood, 'x', sizeof flood);
+	flood[0] = '!';
+	hear(fd, "hello\r\n");
+	say(fd, SLICE("body\r\n"));
+	say(fd, (slice){ flood, sizeof flood });
+	usleep(100000);
+	say(fd, (slice){ flood, sizeof flood });
+	assert_int_equal(read_all(fd, got, sizeof got), 4);
+	assert_memory_equal(got, "no\r\n", 4);
+	/* It does not wait for ever, nor read for ever. */
+	for (int i = 0; reactor_sessions(reactor) && i < 300; i++)
+		usleep(10000);
+	assert_int_equal(reactor_sessions(reactor), 0);
+	close(fd);
+}
+
+static void a_lingering_client_does_not_send_for_ever(void **state)
+{
+	static char flood[100000];
+	int fd = client();
+	ssize_t n = 1;
+
+	(void)state;
+	memset(flood, 'x', sizeof flood);
+	flood[0] = '!';
+	hear(fd, "hello\r\n");
+	say(fd, SLICE("body\r\n"));
+	int64_t start = clock_us();
+	size_t sent = 0;
+	while (n > 0 && sent < 100u << 20) {
+		n = send(fd, flood, sizeof flood, MSG_NOSIGNAL);
+		sent += n > 0 ? (size_t)n : 0;
+	}
+	assert_true(n < 0 && clock_us() - start < 1900000);
+	close(fd);
+}
+
+static void a_body_below_its_rate_ends(void **state)
+{
+	int fd = client(), i;
+
+	(void)state;
+	hear(fd, "hello\r\n");
+	say(fd, SLICE("body\r\n"));
+	for (i = 0; i < 40 && send(fd, "x", 1, MSG_NOSIGNAL) == 1; i++) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+
+		if (poll(&p, 1, 100) == 1)
+			break;
+	}
+	assert_true(i < 30);
+	hear(fd, "expired\r\n");
+	close(fd);
+}
+
 static void a_long_answer_waits_for_its_reader_and_comes_whole(void **state)
 {
 	char chunk[30000];
@@ -394,11 +598,50 @@ static void draining_says_goodbye_and_closes_all(void **state)
 	start_server(NULL);
 }
 
+static void *release_late(void *nothing)
+{
+	(void)nothing;
+	usleep(400000);
+	session_release(kept);
+	return NULL;
+}
+
+static void a_held_session_outlives_the_drain(void **state)
+{
+	pthread_t thread;
+	int fd = client();
+
+	(void)state;
+	hear(fd, "hello\r\n");
+	kept = NULL;
+	say(fd, SLICE("keep\r\n"));
+	while (!kept)
+		usleep(1000);
+	pthread_create(&thread, NULL, release_late, NULL);
+	reactor_drain(reactor, 50);
+	pthread_join(reactor_thread, NULL);
+	pthread_join(thread, NULL);
+	hear(fd, "released\r\n");
+	close(fd);
+	reactor_free(reactor);
+	close(listener.fd);
+	start_server(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_split_gets_the_same_answers),
 		cmocka_unit_test(an_overlong_line_is_answered_once),
+		cmocka_unit_test(what_follows_an_overlong_line_is_not_swallowed_with_it),
+		cmocka_unit_test(a_hundred_thousand_commands_at_once_are_answered_soon),
+		cmocka_unit_test(a_flood_into_a_full_buffer_costs_nothing),
+		cmocka_unit_test(without_descriptors_it_waits_quietly),
+		cmocka_unit_test(an_answer_that_does_not_fit_ends_the_connection),
+		cmocka_unit_test(the_last_answer_survives_what_the_client_still_sends),
+		cmocka_unit_test(a_lingering_client_does_not_send_for_ever),
+		cmocka_unit_test(a_body_below_its_rate_ends),
+		cmocka_unit_test(a_held_session_outlives_the_drain),
 		cmocka_unit_test(a_long_answer_waits_for_its_reader_and_comes_whole),
 		cmocka_unit_test(quick_commands_are_answered_while_all_workers_are_busy),
 		cmocka_unit_test(silence_and_dripping_end_at_the_deadline),

@@ -144,13 +144,23 @@ enum tls_result tls_write(struct tls *t, slice data, size_t *written_out)
 	return result;
 }
 
+bool tls_pending(const struct tls *t)
+{
+	return SSL_pending(t->ssl) > 0;
+}
+
+void tls_end(struct tls *t)
+{
+	if (SSL_is_init_finished(t->ssl) && !(SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))
+		SSL_shutdown(t->ssl);
+	ERR_clear_error();
+}
+
 void tls_free(struct tls *t)
 {
 	if (!t)
 		return;
-	if (SSL_is_init_finished(t->ssl))
-		SSL_shutdown(t->ssl);
-	ERR_clear_error();
+	tls_end(t);
 	SSL_free(t->ssl);
 	free(t);
 }

@@ -29,7 +29,11 @@ enum tls_result tls_handshake(struct tls *t, char *why, size_t why_size);
 /* Reads at most n octets: TLS_DONE and *got_out, or what it waits for. */
 enum tls_result tls_read(struct tls *t, char *p, size_t n, size_t *got_out);
 enum tls_result tls_write(struct tls *t, slice data, size_t *written_out);
-/* Sends close_notify if it goes at once, and frees. */
+/* Octets that were received and can be read without the socket. */
+bool tls_pending(const struct tls *t);
+/* Sends close_notify, once, if it goes at once. */
+void tls_end(struct tls *t);
+/* tls_end, and frees. */
 void tls_free(struct tls *t);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 const char *tls_text(const struct tls *t);

@@ -129,7 +129,8 @@ enum channel_got channel_receive(struct channel *c, char *buffer, size_t *length
 	struct msghdr m = { .msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.room,
-		.msg_controllen = sizeof control.room };
+		/* Not the room: its padding would hold a second descriptor, which nobody would close. */
+		.msg_controllen = CMSG_LEN(sizeof(int)) };
 	ssize_t n;
 
 	*fd_out = -1;
@@ -138,11 +139,16 @@ enum channel_got channel_receive(struct channel *c, char *buffer, size_t *length
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return CHANNEL_EMPTY;
-	if (n < (ssize_t)sizeof(struct channel_head))
-		return CHANNEL_GONE;
-	struct cmsghdr *head = CMSG_FIRSTHDR(&m);
-	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+	struct cmsghdr *head = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
+	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
+	    head->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(fd_out, CMSG_DATA(head), sizeof *fd_out);
+	if (n < (ssize_t)sizeof(struct channel_head) || (m.msg_flags & MSG_TRUNC)) {
+		if (*fd_out >= 0)
+			close(*fd_out);
+		*fd_out = -1;
+		return CHANNEL_GONE;
+	}
 	*length_out = (size_t)n;
 	return CHANNEL_GOT;
 }

@@ -220,11 +220,14 @@ static const struct service *service_find(const struct peers *p, uint32_t type)
 	return NULL;
 }
 
-static void take_answer(struct peers *p, const struct channel_head *head, slice body, int fd)
+/* Only the process that was asked may answer, and once: another role that guesses the id could say
+ * "right" for auth. */
+static void take_answer(
+    struct peers *p, uint64_t generation, const struct channel_head *head, slice body, int fd)
 {
 	pthread_mutex_lock(&p->lock);
 	struct pending *q = map_get(&p->pending, head->id);
-	if (!q) {
+	if (!q || q->generation != generation || q->done) {
 		pthread_mutex_unlock(&p->lock);
 		if (fd >= 0)
 			close(fd);
@@ -235,6 +238,8 @@ static void take_answer(struct peers *p, const struct channel_head *head, slice 
 
 		map_remove(&p->pending, head->id);
 		pthread_mutex_unlock(&p->lock);
+		if (fd >= 0)
+			close(fd);
 		q->answered(q->context, !(head->flags & CHANNEL_FAILED), &in);
 		free(q);
 		return;
@@ -299,7 +304,7 @@ static void read_channel(struct peers *p, enum role role, int instance)
 		memcpy(&head, p->buffer, sizeof head);
 		slice body = { p->buffer + sizeof head, n - sizeof head };
 		if (head.flags & CHANNEL_ANSWER)
-			take_answer(p, &head, body, fd);
+			take_answer(p, c->generation, &head, body, fd);
 		else
 			take_call(p, c, &head, body, fd);
 	}

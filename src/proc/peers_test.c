@@ -2,7 +2,9 @@
 #include "lib/unit.h"
 
 #include <pthread.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -239,12 +241,117 @@ static void a_full_socket_keeps_messages_in_order(void **state)
 	channel_free(to);
 }
 
+static size_t open_descriptors(void)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 200; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* Says something that arrives as the answer to a question. */
+static void say_answer(int fd, uint64_t id, uint64_t n)
+{
+	struct channel_head head = { MESSAGE_SIGN, CHANNEL_ANSWER, id };
+	struct message m;
+
+	message_begin(&m, MESSAGE_SIGN);
+	message_put_number(&m, n);
+	memcpy(m.data.p, &head, sizeof head);
+	assert_int_equal(send(fd, m.data.p, m.data.n, 0), m.data.n);
+	message_free(&m);
+}
+
+static void *ask_three(void *peers)
+{
+	struct error error;
+	uint64_t out = 0;
+
+	if (!ask(peers, 3, 5000, &out, &error))
+		out = 0;
+	return (void *)(uintptr_t)out;
+}
+
+static void only_who_was_asked_answers_and_once(void **state)
+{
+	struct peers *peers = peers_new(ROLE_SMTP, 0, NULL, 0);
+	struct channel_head head;
+	char question[200];
+	int keys, queue, theirs[2];
+	pthread_t loop, asker;
+	void *got;
+
+	(void)state;
+	assert_true(channel_pair(&keys, &theirs[0]) && channel_pair(&queue, &theirs[1]));
+	peers_add(peers, ROLE_KEYS, 0, theirs[0]);
+	peers_add(peers, ROLE_QUEUE, 0, theirs[1]);
+	pthread_create(&loop, NULL, run, peers);
+	pthread_create(&asker, NULL, ask_three, peers);
+	while (recv(keys, question, sizeof question, 0) < (ssize_t)sizeof head)
+		usleep(1000);
+	memcpy(&head, question, sizeof head);
+	say_answer(queue, head.id, 666);
+	usleep(50000);
+	for (int i = 0; i < 20; i++)
+		say_answer(keys, head.id, 6);
+	pthread_join(asker, &got);
+	assert_int_equal((uintptr_t)got, 6);
+	peers_stop(peers, 0);
+	pthread_join(loop, NULL);
+	peers_free(peers);
+	close(keys);
+	close(queue);
+}
+
+static void descriptors_beyond_the_first_are_not_taken(void **state)
+{
+	char buffer[MESSAGE_MAX];
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} control = { 0 };
+	struct channel_head head = { .type = MESSAGE_PEER };
+	struct iovec iov = { &head, sizeof head };
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof control.room };
+	int one, two, fds[2] = { 0, 1 }, fd;
+	size_t n;
+
+	(void)state;
+	assert_true(channel_pair(&one, &two));
+	struct channel *c = channel_new(two, ROLE_SMTP, 0, 1);
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(sizeof fds);
+	memcpy(CMSG_DATA(&control.head), fds, sizeof fds);
+	size_t before = open_descriptors();
+	assert_true(sendmsg(one, &m, 0) > 0);
+	assert_int_equal(channel_receive(c, buffer, &n, &fd), CHANNEL_GOT);
+	if (fd >= 0)
+		close(fd);
+	assert_int_equal(open_descriptors(), before);
+	/* Nor is one that comes with too little. */
+	iov.iov_len = 1;
+	control.head.cmsg_len = CMSG_LEN(sizeof(int));
+	m.msg_controllen = CMSG_LEN(sizeof(int));
+	assert_true(sendmsg(one, &m, 0) > 0);
+	assert_int_equal(channel_receive(c, buffer, &n, &fd), CHANNEL_GONE);
+	assert_int_equal(open_descriptors(), before);
+	channel_free(c);
+	close(one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_come_back_in_order_and_reading_is_sticky),
 		cmocka_unit_test(a_full_socket_keeps_messages_in_order),
 		cmocka_unit_test(threads_ask_at_once_and_get_their_own_answers),
+		cmocka_unit_test(only_who_was_asked_answers_and_once),
+		cmocka_unit_test(descriptors_beyond_the_first_are_not_taken),
 		cmocka_unit_test(a_successor_answers_what_its_predecessor_was_asked),
 		cmocka_unit_test(a_role_that_may_not_ask_gets_no_answer),
 	};
