@@ -48,14 +48,27 @@ static struct store *worker_store(void *worker)
 	return ((struct worker *)worker)->store;
 }
 
+static struct directory *worker_directory(struct worker *w, struct error *error)
+{
+	if (!w->directory && !directory_open(directory_path, false, &w->directory, error))
+		return NULL;
+	return w->directory;
+}
+
+static bool worker_find(void *worker, slice name, int64_t *account_out, struct error *error)
+{
+	struct directory *directory = worker_directory(worker, error);
+
+	return directory && login_find(directory, name, account_out, error);
+}
+
 static enum login_answer worker_login(void *worker, slice name, slice password,
     struct deadline deadline, int64_t *account_out, struct error *error)
 {
-	struct worker *w = worker;
+	struct directory *directory = worker_directory(worker, error);
 
-	if (!w->directory && !directory_open(directory_path, false, &w->directory, error))
-		return LOGIN_FAILED;
-	return login_check(w->directory, name, password, deadline, account_out, error);
+	return directory ? login_check(directory, name, password, deadline, account_out, error)
+			 : LOGIN_FAILED;
 }
 
 /* ---- notices ---- */
@@ -113,7 +126,7 @@ static void listen_all(struct role_start *start)
 static bool start_imap(struct role_start *start, struct error *error)
 {
 	static struct store_host host = {
-		.store = worker_store, .login = worker_login, .notify = notify
+		.store = worker_store, .login = worker_login, .find = worker_find, .notify = notify
 	};
 	const struct conf *c = &start->conf;
 	struct reactor_config config = { .workers = (int)c->imap_workers,
@@ -132,6 +145,7 @@ static bool start_imap(struct role_start *start, struct error *error)
 	handles = (size_t)(HANDLES / c->imap_workers) + 1;
 	host.login_timeout_ms = (int)c->imap_login_timeout_ms;
 	host.idle_timeout_ms = (int)c->imap_idle_timeout_ms;
+	sasl_init(c->auth_scram, c->auth_scram_plus);
 	imap_init(&host);
 	pop3_init(&host);
 	if (role_descriptor(start, "certificate") >= 0 && !(config.tls = role_tls(start, error)))

@@ -10,6 +10,7 @@
 #include "net/reactor.h"
 #include "net/tls.h"
 #include "smtp/smtp.h"
+#include "vault/sasl.h"
 
 #define DRAIN_MS 10000
 
@@ -46,6 +47,7 @@ static bool prepare(struct role_start *start, struct error *error)
 		.directory = role_path(start, "directory/directory.db") };
 	if (!(conf.spool = spool_open(own, start->instance, start->peers, error)))
 		return false;
+	sasl_init(c->auth_scram, c->auth_scram_plus);
 	smtp_init(&conf);
 	sandbox_smtp(&sandbox, own, role_path(start, "directory"));
 	return sandbox_lock(&sandbox, error);

@@ -38,15 +38,15 @@ struct session_private {
 	_Atomic int owner;
 	_Atomic int hold;
 	enum phase phase;
-	bool parked;       /* the reactor has it and waits; the reactor's own */
-	bool input_ended;  /* the client has closed its side */
-	bool broken;       /* the socket failed: close without a word */
-	bool closing;      /* close when the output is sent */
-	bool starttls;     /* shake hands when the output is sent */
-	bool wants_write;  /* TLS or the socket waits for room */
-	bool midway;       /* the last frame was part of something longer */
-	bool lingering;    /* only what the client still sends is awaited (linger.c) */
-	size_t discarded;  /* octets read since then */
+	bool parked;      /* the reactor has it and waits; the reactor's own */
+	bool input_ended; /* the client has closed its side */
+	bool broken;      /* the socket failed: close without a word */
+	bool closing;     /* close when the output is sent */
+	bool starttls;    /* shake hands when the output is sent */
+	bool wants_write; /* TLS or the socket waits for room */
+	bool midway;      /* the last frame was part of something longer */
+	bool lingering;   /* only what the client still sends is awaited (linger.c) */
+	size_t discarded; /* octets read since then */
 	int timeout_ms;
 	unsigned rate;
 	uint64_t moved;          /* octets read or written in the window */

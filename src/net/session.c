@@ -127,6 +127,11 @@ const char *session_tls_text(const struct session *s)
 	return s->own->secured ? tls_text(s->own->tls) : "";
 }
 
+bool session_tls_binding(const struct session *s, slice type, struct buf *out)
+{
+	return s->own->secured && tls_binding(s->own->tls, type, out);
+}
+
 void session_watch(struct session *s, uint64_t key)
 {
 	s->own->watch = key;

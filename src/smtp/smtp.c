@@ -91,7 +91,7 @@ static struct reply check_when(struct session *s, const struct command *command)
 		return out_of_order(s, "say EHLO first");
 	if ((command->when & WHEN_ALLOWED) && s->listener->submission && !smtp->account)
 		return reply(s, 530, "5.7.0", "log in first%s",
-		    auth_possible(s) ? "" : "; STARTTLS, then AUTH");
+		    session_secure(s) || s->listener->plain_login ? "" : "; STARTTLS, then AUTH");
 	if ((command->when & WHEN_NO_TX) && smtp->tx)
 		return out_of_order(s, "not inside a mail transaction");
 	if ((command->when & WHEN_TX) && !smtp->tx)
@@ -139,7 +139,7 @@ static struct reply handle_line(struct session *s, slice line)
 		    TURN_CLOSE; /* whatever follows may be meant for another server's reading of it */
 		return r;
 	}
-	if (smtp->auth)
+	if (smtp->sasl.mechanism)
 		return auth_line(s, line);
 	if (line.n > SMTP_LINE && !slice_starts_nocase(line, SLICE("AUTH ")))
 		return reply(s, 500, "5.5.6", "the line is longer than %d octets", SMTP_LINE);
@@ -178,7 +178,7 @@ static enum turn frame(struct session *s, slice octets)
 	struct smtp *smtp = s->state;
 
 	/* Told apart before the line is handled: after a wrong password the exchange is over. */
-	bool secret = smtp->auth || slice_starts_nocase(octets, SLICE("AUTH"));
+	bool secret = smtp->sasl.mechanism || slice_starts_nocase(octets, SLICE("AUTH"));
 	if (!smtp->in_data)
 		return answer(s, handle_line(s, octets), secret ? SLICE("AUTH ...") : octets);
 	struct reply r = data_chunk(s, octets);
@@ -223,7 +223,7 @@ static enum turn oversized(struct session *s)
 {
 	struct smtp *smtp = s->state;
 
-	smtp->auth = AUTH_NONE;
+	smtp->sasl.mechanism = NULL;
 	return answer(s,
 	    reply(s, 500, "5.5.6", "the line is longer than %d octets", SMTP_AUTH_LINE),
 	    SLICE("(a line too long)"));
@@ -233,7 +233,7 @@ static bool quick(const struct session *s, slice line)
 {
 	const struct smtp *smtp = s->state;
 
-	if (!smtp || smtp->in_data || smtp->auth)
+	if (!smtp || smtp->in_data || smtp->sasl.mechanism)
 		return false;
 	const struct command *command = command_find(line);
 	return command && (command->when & WHEN_QUICK);

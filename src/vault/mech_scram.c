@@ -179,7 +179,7 @@ static bool binding_right(const struct sasl_host *host, const struct scram *scra
 	buf_init(&want, SASL_MESSAGE);
 	buf_init(&text, SASL_MESSAGE * 2);
 	buf_add(&want, scram->gs2_header);
-	bool right = !scram->binding.n || host->binding(host->context, scram->binding, &want);
+	bool right = !scram->binding.n || host->binding(host->session, scram->binding, &want);
 	base64_encode(buf_slice(&want), &text);
 	right = right && slice_eq(buf_slice(&text), coded);
 	buf_free(&want);

@@ -1,5 +1,8 @@
 #include "vault/sasl.h"
 
+#include "base/encode.h"
+#include "proc/stats.h"
+
 /* Strongest first: clients that take the first they know take the best. */
 static const struct sasl_mechanism *const mechanisms[] = { &sasl_scram_plus, &sasl_scram,
 	&sasl_plain, &sasl_login };
@@ -39,5 +42,64 @@ enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slic
 	sasl->step++;
 	if (result != SASL_CONTINUE)
 		sasl->mechanism = NULL;
+	return result;
+}
+
+/* ---- for sessions ---- */
+
+static enum { SCRAM_AUTO, SCRAM_YES, SCRAM_NO } scram_policy = SCRAM_NO;
+static bool plus_policy;
+
+void sasl_init(const char *scram, bool plus)
+{
+	scram_policy = slice_eq(slice_of(scram), SLICE("auto")) ? SCRAM_AUTO
+	    : slice_eq(slice_of(scram), SLICE("yes"))           ? SCRAM_YES
+								: SCRAM_NO;
+	plus_policy = plus;
+}
+
+void sasl_host_fill(struct sasl_host *host, struct session *s)
+{
+	/* auth says so in the table that all processes share: nobody is asked for it. */
+	bool scram = scram_policy == SCRAM_YES ||
+	    (scram_policy == SCRAM_AUTO && stats_read(ROLE_AUTH, 0, STAT_SCRAM) == 1);
+
+	host->session = s;
+	host->binding = session_tls_binding;
+	host->deadline = s->deadline;
+	host->encrypted = session_secure(s);
+	host->secure = host->encrypted || s->listener->plain_login;
+	host->scram = scram;
+	host->scram_plus = scram && plus_policy;
+}
+
+enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,
+    struct buf *challenge_out, struct error *error)
+{
+	struct buf response, challenge;
+
+	if (slice_eq(text, SLICE("*"))) {
+		sasl->mechanism = NULL;
+		error_input(error, "called off");
+		return SASL_MALFORMED;
+	}
+	/* "=" is an initial response that is empty (RFC 4954 §4, RFC 9051 §6.2.2). */
+	slice coded = slice_eq(text, SLICE("=")) && sasl->step == 0 ? slice_head(text, 0) : text;
+	buf_init(&response, SASL_MESSAGE);
+	buf_init(&challenge, SASL_MESSAGE);
+	enum sasl_result result = SASL_MALFORMED;
+	if (!base64_decode(coded, &response) || response.full) {
+		sasl->mechanism = NULL;
+		error_input(error, "the response is not base64");
+	} else {
+		slice plain = { text.p ? (response.p ? response.p : "") : NULL, response.n };
+
+		result = sasl_step(sasl, host, plain, &challenge, error);
+		base64_encode(buf_slice(&challenge), challenge_out);
+	}
+	if (response.p)
+		explicit_bzero(response.p, response.cap);
+	buf_free(&response);
+	buf_free(&challenge);
 	return result;
 }

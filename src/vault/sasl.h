@@ -20,6 +20,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "net/session.h"
 #include "vault/login.h"
 
 #define SASL_MESSAGE 12288 /* octets of a decoded response */
@@ -36,7 +37,8 @@ struct sasl_host {
 	bool (*find)(void *context, slice name, int64_t *account_out, struct error *error);
 	/* Adds TLS channel binding data of this type ("tls-exporter" RFC 9266, "tls-server-end-point" RFC
 	 * 5929); false where the connection has none. */
-	bool (*binding)(void *context, slice type, struct buf *out);
+	bool (*binding)(const struct session *session, slice type, struct buf *out);
+	struct session *session;
 	struct deadline deadline;
 	bool secure;    /* TLS is up, or the listener takes passwords without */
 	bool encrypted; /* TLS is up */
@@ -73,6 +75,16 @@ const struct sasl_mechanism *sasl_find(slice name, const struct sasl_host *host)
 void sasl_begin(struct sasl *sasl, const struct sasl_mechanism *mechanism, struct arena *arena);
 /* One response of the client; its p is NULL when there is none yet. The challenge is added undecoded. */
 enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slice response,
+    struct buf *challenge_out, struct error *error);
+
+/* What SCRAM is offered by: "auto" (while every account has a verifier for it), "yes" or "no"; and whether
+ * its form with channel binding is. Set once at start. */
+void sasl_init(const char *scram, bool plus);
+/* Fills what a session's connection decides; login, find and context are the caller's. */
+void sasl_host_fill(struct sasl_host *host, struct session *s);
+/* A step in base64, as all three protocols carry it. text.p NULL: no response yet. The challenge is added
+ * as base64. "*" cancels: SASL_MALFORMED. */
+enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,
     struct buf *challenge_out, struct error *error);
 
 #endif

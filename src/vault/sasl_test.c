@@ -197,9 +197,9 @@ static enum login_answer login(void *context, slice name, slice password, struct
 	return right ? LOGIN_RIGHT : LOGIN_WRONG;
 }
 
-static bool binding(void *context, slice type, struct buf *out)
+static bool binding(const struct session *session, slice type, struct buf *out)
 {
-	(void)context;
+	(void)session;
 	buf_adds(out, "EXPORTED");
 	return slice_eq(type, SLICE("tls-exporter"));
 }
