@@ -183,7 +183,7 @@ _Noreturn static void become_role(const struct child *c, int fd)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	snprintf(instance, sizeof instance, "%d", c->instance);
-	if (dup2(fd, ROLE_FD) < 0)
+	if (dup2(fd, ROLE_FD) < 0 || !users_become(&sv.what->users, c->role))
 		_exit(126);
 	execl("/proc/self/exe", "hauberk", "role", role_name(c->role), instance, (char *)NULL);
 	_exit(127);
@@ -449,21 +449,21 @@ static int watch_signals(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-static int processes(int64_t wanted)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (wanted)
-		return (int)wanted;
-	return cores < 2 ? 2 : cores > 32 ? 32 : (int)cores;
-}
-
 static bool has_protocol(enum role role)
 {
 	for (int i = 0; i < sv.what->conf->listener_count; i++)
 		if (serves(role, &sv.what->conf->listeners[i]))
 			return true;
 	return false;
+}
+
+int supervise_processes(int64_t wanted)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (wanted)
+		return (int)wanted;
+	return cores < 2 ? 2 : cores > 32 ? 32 : (int)cores;
 }
 
 int supervise(const struct supervised *what)
@@ -485,9 +485,9 @@ int supervise(const struct supervised *what)
 	add_children(ROLE_QUEUE, 1);
 	add_children(ROLE_DELIVER, 1);
 	if (has_protocol(ROLE_SMTP))
-		add_children(ROLE_SMTP, processes(what->conf->smtp_processes));
+		add_children(ROLE_SMTP, supervise_processes(what->conf->smtp_processes));
 	if (has_protocol(ROLE_IMAP))
-		add_children(ROLE_IMAP, processes(what->conf->imap_processes));
+		add_children(ROLE_IMAP, supervise_processes(what->conf->imap_processes));
 	start_due();
 	int status = peers_run(sv.peers);
 	peers_free(sv.peers);

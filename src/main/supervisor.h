@@ -9,13 +9,18 @@
 #define MAIN_SUPERVISOR_H
 
 #include "main/conf.h"
+#include "main/users.h"
 
 struct supervised {
 	const struct conf *conf;
+	const char *conf_path; /* read again at SIGHUP */
+	struct users users;
 	int listener_fds[CONF_LISTENERS];
 	int control_fd, certificate_fd, key_fd, stats_fd; /* -1 where there is none */
 };
 
+/* How many processes a setting of 0 or more means on this machine. */
+int supervise_processes(int64_t wanted);
 /* Runs until SIGTERM or SIGINT has drained everything; the exit status. */
 int supervise(const struct supervised *what);
 

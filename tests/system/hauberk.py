@@ -225,6 +225,8 @@ class Server:
         self.log_path = self.folder / "log"
         self.conf = self.folder / "hauberk.conf"
         self.ports = dict(zip(LISTENERS, free_ports(len(LISTENERS))))
+        self.words = [*as_user(), str(self.program), "serve", "--as-user", "-c", str(self.conf)]
+        self.commander = as_user()
         self.expected = set()
         self.process = None
         self.environment = {**os.environ, "HAUBERK_SANDBOX": "kill",
@@ -249,7 +251,7 @@ class Server:
         self.mark = len(self.log())
         with open(self.log_path, "ab") as out:
             self.process = subprocess.Popen(
-                [*as_user(), str(self.program), "serve", "--as-user", "-c", str(self.conf)],
+                self.words,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.environment,
                 cwd="/tmp")
         wait_for("the server to serve", self.serving, 60)
@@ -288,7 +290,7 @@ class Server:
     # ---- commands ----
 
     def command(self, *words, secret=None, user=None, conf=None, timeout=60):
-        before = as_user(*user) if user else as_user()
+        before = as_user(*user) if user else self.commander
         return subprocess.run([*before, str(self.program), *words, "-c", str(conf or self.conf)],
                               input=secret + "\n" if secret is not None else "", text=True,
                               capture_output=True, timeout=timeout, env=self.environment,
