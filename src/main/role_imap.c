@@ -148,7 +148,7 @@ static bool start_imap(struct role_start *start, struct error *error)
 	sasl_init(c->auth_scram, c->auth_scram_plus);
 	imap_init(&host);
 	pop3_init(&host);
-	if (role_descriptor(start, "certificate") >= 0 && !(config.tls = role_tls(start, error)))
+	if (!role_tls(start, &config.tls, error))
 		return false;
 	if (!store_warm_up(error))
 		return false;
@@ -158,6 +158,16 @@ static bool start_imap(struct role_start *start, struct error *error)
 	reactor = reactor_new(&config);
 	listen_all(start);
 	return pthread_create(&thread, NULL, react, start) == 0 || error_local(error, "no thread");
+}
+
+static bool take_descriptor(struct role_start *start, const char *name, int fd, struct error *error)
+{
+	struct tls_context *tls = role_tls_of(name, fd, error);
+
+	(void)start;
+	if (tls)
+		reactor_set_tls(reactor, tls);
+	return tls != NULL;
 }
 
 static void drain(struct role_start *start)
@@ -170,4 +180,5 @@ const struct role_program role_imap = { .role = ROLE_IMAP,
 	.services = services,
 	.service_count = &service_count,
 	.start = start_imap,
+	.descriptor = take_descriptor,
 	.drain = drain };

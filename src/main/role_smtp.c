@@ -17,7 +17,6 @@
 static struct smtp_conf conf;
 static struct listener listeners[CONF_LISTENERS];
 static struct reactor *reactor;
-static struct tls_context *tls;
 
 static void *react(void *context)
 {
@@ -26,12 +25,11 @@ static void *react(void *context)
 	reactor_run(reactor);
 	spool_stop(conf.spool);
 	reactor_free(reactor);
-	tls_context_free(tls);
 	peers_stop(start->peers, 0);
 	return NULL;
 }
 
-static bool prepare(struct role_start *start, struct error *error)
+static bool prepare(struct role_start *start, bool tls, struct error *error)
 {
 	const struct conf *c = &start->conf;
 	const char *own = role_path(start, arena_printf(start->arena, "spool/%d", start->instance));
@@ -43,7 +41,7 @@ static bool prepare(struct role_start *start, struct error *error)
 		.command_timeout_ms = (int)c->smtp_command_timeout_ms,
 		.data_timeout_ms = (int)c->smtp_data_timeout_ms,
 		.data_rate = (unsigned)c->smtp_data_rate,
-		.tls = role_descriptor(start, "certificate") >= 0,
+		.tls = tls,
 		.directory = role_path(start, "directory/directory.db") };
 	if (!(conf.spool = spool_open(own, start->instance, start->peers, error)))
 		return false;
@@ -64,10 +62,9 @@ static bool start_smtp(struct role_start *start, struct error *error)
 	pthread_t thread;
 
 	ask_init(start->peers);
-	if (role_descriptor(start, "certificate") >= 0 && !(tls = role_tls(start, error)))
+	if (!role_tls(start, &config.tls, error))
 		return false;
-	config.tls = tls;
-	if (!prepare(start, error))
+	if (!prepare(start, config.tls != NULL, error))
 		return false;
 	reactor = reactor_new(&config);
 	int n = role_listeners(start, "smtp", &smtp_protocol, listeners);
@@ -86,12 +83,24 @@ static void added(void *context, enum role role, int instance)
 		spool_reconnect(conf.spool);
 }
 
+static bool take_descriptor(struct role_start *start, const char *name, int fd, struct error *error)
+{
+	struct tls_context *tls = role_tls_of(name, fd, error);
+
+	(void)start;
+	if (tls)
+		reactor_set_tls(reactor, tls);
+	return tls != NULL;
+}
+
 static void drain(struct role_start *start)
 {
 	(void)start;
 	reactor_drain(reactor, DRAIN_MS);
 }
 
-const struct role_program role_smtp = {
-	.role = ROLE_SMTP, .start = start_smtp, .drain = drain, .added = added
-};
+const struct role_program role_smtp = { .role = ROLE_SMTP,
+	.start = start_smtp,
+	.descriptor = take_descriptor,
+	.drain = drain,
+	.added = added };

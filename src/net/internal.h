@@ -88,6 +88,7 @@ struct reactor {
 	int64_t drain_until_us; /* 0: not draining */
 	_Atomic bool draining;
 
+	pthread_mutex_t tls_lock;  /* config.tls */
 	pthread_mutex_t home_lock; /* home, notices, drain_ms */
 	struct list home;
 	uint64_t *notices;
@@ -126,6 +127,9 @@ bool linger_wanted(const struct session_private *p);
 void linger_begin(struct session_private *p);
 /* Discards what came; true: the session may be closed. */
 bool linger_over(struct session_private *p);
+
+/* reactor.c: the server's side of a handshake on this socket. */
+struct tls *session_tls_new(struct reactor *r, int fd);
 
 /* The two doors. */
 void session_run(struct session_private *p);  /* reactor.c: to the workers */

@@ -28,6 +28,7 @@ struct reactor *reactor_new(const struct reactor_config *config)
 	list_init(&r->all);
 	list_init(&r->home);
 	list_init(&r->work);
+	pthread_mutex_init(&r->tls_lock, NULL);
 	pthread_mutex_init(&r->home_lock, NULL);
 	pthread_mutex_init(&r->work_lock, NULL);
 	pthread_cond_init(&r->work_there, NULL);
@@ -187,6 +188,23 @@ void reactor_notice(struct reactor *r, uint64_t key)
 	pthread_mutex_unlock(&r->home_lock);
 	if (first)
 		wake(r);
+}
+
+struct tls *session_tls_new(struct reactor *r, int fd)
+{
+	pthread_mutex_lock(&r->tls_lock);
+	struct tls *tls = tls_new(r->config.tls, fd);
+	pthread_mutex_unlock(&r->tls_lock);
+	return tls;
+}
+
+void reactor_set_tls(struct reactor *r, struct tls_context *tls)
+{
+	pthread_mutex_lock(&r->tls_lock);
+	struct tls_context *old = r->config.tls;
+	r->config.tls = tls;
+	pthread_mutex_unlock(&r->tls_lock);
+	tls_context_free(old); /* OpenSSL keeps what connections still use */
 }
 
 void reactor_drain(struct reactor *r, int grace_ms)
@@ -565,6 +583,7 @@ void reactor_run(struct reactor *r)
 
 void reactor_free(struct reactor *r)
 {
+	tls_context_free(r->config.tls);
 	close(r->epoll_fd);
 	close(r->wake_fd);
 	free(r->notices);

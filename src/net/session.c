@@ -58,7 +58,7 @@ struct session_private *session_new(struct reactor *r, int fd, const struct list
 	frame_want(&p->frame, FRAME_LINE, 512);
 	p->phase = PHASE_OPEN;
 	if (listener->tls == LISTENER_TLS) {
-		p->tls = tls_new(r->config.tls, fd);
+		p->tls = session_tls_new(r, fd);
 		p->phase = PHASE_SECURE;
 	}
 	return p;
@@ -364,7 +364,7 @@ static void begin_tls(struct session_private *p)
 		    kv_num("octets", (int64_t)p->in.n),
 		    kv_str("why", "input after STARTTLS dropped"));
 	buf_free(&p->in);
-	p->tls = tls_new(p->reactor->config.tls, p->fd);
+	p->tls = session_tls_new(p->reactor, p->fd);
 	p->phase = PHASE_SECURE;
 }
 
