@@ -44,6 +44,7 @@ struct session_private {
 	bool closing;      /* close when the output is sent */
 	bool starttls;     /* shake hands when the output is sent */
 	bool wants_write;  /* TLS or the socket waits for room */
+	bool quick_only;   /* this turn is the reactor's */
 	bool midway;       /* the last frame was part of something longer */
 	bool lingering;    /* only what the client still sends is awaited (linger.c) */
 	size_t discarded;  /* octets read since then */
@@ -110,6 +111,8 @@ struct reactor {
 struct session_private *session_new(struct reactor *r, int fd, const struct listener *listener);
 void session_free(struct session_private *p);
 bool session_turn(struct session_private *p, void *worker, struct arena *turn);
+/* The same in the reactor's thread, for what is quick and nothing beyond. */
+bool session_turn_quick(struct session_private *p, struct arena *turn);
 /* One attempt each to send and to receive; false when nothing moved. */
 void session_send(struct session_private *p);
 bool session_receive(struct session_private *p);

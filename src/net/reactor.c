@@ -387,7 +387,7 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 	for (int rounds = 0; rounds < 16 && !p->broken && session_quick(p); rounds++) {
 		timer_clear(p);
 		p->parked = false;
-		if (!session_turn(p, NULL, turn))
+		if (!session_turn_quick(p, turn))
 			return;
 		p->owner = OWNER_REACTOR;
 		arena_reset(turn);

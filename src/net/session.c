@@ -272,7 +272,7 @@ bool session_quick(struct session_private *p)
 	slice frame;
 	struct frame before = p->frame;
 
-	if (p->phase != PHASE_FRAMES || !protocol->quick)
+	if (p->phase != PHASE_FRAMES || !protocol->quick || p->closing || p->s.out.n > SESSION_MARK)
 		return false;
 	enum frame_result result = peek_frame(p, &frame);
 	if (result == FRAME_PARTIAL)
@@ -402,6 +402,8 @@ static bool goes_on(struct session_private *p, int rounds, int64_t start)
 		return false;
 	if (p->phase == PHASE_SECURE)
 		return false;
+	if (p->quick_only)
+		return session_quick(p);
 	if (p->phase == PHASE_MORE)
 		return p->s.out.n <= SESSION_MARK / 4;
 	return session_ready(p) || (session_receive(p) && session_ready(p));
@@ -442,10 +444,11 @@ static void turn_rounds(struct session_private *p, bool *held_out)
 	session_send(p);
 }
 
-bool session_turn(struct session_private *p, void *worker, struct arena *turn)
+static bool run_turn(struct session_private *p, void *worker, struct arena *turn, bool quick_only)
 {
 	bool held;
 
+	p->quick_only = quick_only;
 	p->owner = OWNER_WORKER;
 	p->s.worker = worker;
 	p->s.turn = turn;
@@ -456,4 +459,14 @@ bool session_turn(struct session_private *p, void *worker, struct arena *turn)
 	p->s.worker = NULL;
 	p->s.turn = NULL;
 	return true;
+}
+
+bool session_turn(struct session_private *p, void *worker, struct arena *turn)
+{
+	return run_turn(p, worker, turn, false);
+}
+
+bool session_turn_quick(struct session_private *p, struct arena *turn)
+{
+	return run_turn(p, NULL, turn, true);
 }

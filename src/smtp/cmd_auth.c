@@ -49,7 +49,8 @@ static struct reply check(struct session *s, slice name, slice password)
 		break;
 	}
 	smtp->account = account;
-	smtp->login = arena_copy(s->arena, name);
+	buf_clear(&smtp->login);
+	buf_add(&smtp->login, name);
 	log_info("login", kv_str("s", s->id), kv_str("peer", s->peer), kv_text("name", name));
 	return reply(s, 235, "2.7.0", "welcome");
 }
@@ -95,10 +96,11 @@ static struct reply take_response(struct session *s, slice text)
 	case AUTH_PLAIN:
 		return check_plain(s, plain);
 	case AUTH_LOGIN_NAME:
-		smtp->auth_name = arena_copy(s->arena, plain);
+		buf_clear(&smtp->auth_name);
+		buf_add(&smtp->auth_name, plain);
 		return challenge(s, AUTH_LOGIN_PASSWORD, "UGFzc3dvcmQ6"); /* "Password:" */
 	case AUTH_LOGIN_PASSWORD:
-		return check(s, smtp->auth_name, plain);
+		return check(s, buf_slice(&smtp->auth_name), plain);
 	case AUTH_NONE:
 		break;
 	}

@@ -24,7 +24,7 @@ static void begin_message(struct session *s, struct transaction *tx)
 {
 	const struct smtp *smtp = s->state;
 	struct envelope envelope = { .sender = tx->sender,
-		.login = smtp->login,
+		.login = buf_slice(&smtp->login),
 		.peer = slice_of(s->peer),
 		.session = slice_of(s->id),
 		.arrived_us = clock_wall_us(),
@@ -109,7 +109,7 @@ struct reply data_committed(struct session *s)
 		log_info("accepted", kv_str("s", s->id), kv_str("q", id), kv_str("peer", s->peer),
 		    kv_text("from", tx->sender), kv_text("to", tx->recipients[0].address),
 		    kv_num("recipients", (int64_t)tx->recipient_count),
-		    kv_text("login", smtp->login),
+		    kv_text("login", buf_slice(&smtp->login)),
 		    kv_num("ms", (clock_us() - tx->began_us) / 1000));
 		r = reply(s, 250, "2.0.0", "accepted as %s", id);
 	} else {
@@ -140,8 +140,12 @@ struct reply data_chunk(struct session *s, slice chunk)
 
 	buf_init(&content, SESSION_CHUNK + 16);
 	enum data_result result = data_read(&tx->data, chunk, &content, &used);
-	if (result != DATA_BARE && !tx->refused.fault)
-		spool_write(tx->message, buf_slice(&content), &tx->refused);
+	if (result != DATA_BARE && !tx->refused.fault &&
+	    !spool_write(tx->message, buf_slice(&content), &tx->refused)) {
+		/* The rest is only counted out: what it took of the disk is given back at once. */
+		spool_abort(tx->message);
+		tx->message = NULL;
+	}
 	buf_free(&content);
 	switch (result) {
 	case DATA_MORE:

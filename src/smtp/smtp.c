@@ -47,6 +47,18 @@ void tx_end(struct smtp *smtp)
 	smtp->tx = NULL;
 }
 
+void smtp_reset(struct smtp *smtp)
+{
+	tx_end(smtp);
+	buf_free(&smtp->hello);
+	buf_free(&smtp->login);
+	buf_free(&smtp->auth_name);
+	smtp->extended = false;
+	smtp->account = 0;
+	smtp->auth = AUTH_NONE;
+	smtp->in_data = false;
+}
+
 /* A worker's directory is opened at its first use, and again after a failure. */
 struct directory *smtp_directory(struct session *s, struct error *error)
 {
@@ -146,6 +158,12 @@ static struct reply handle_line(struct session *s, slice line)
 	return run_command(s, line);
 }
 
+/* May the line hold a password? Also when it is not quite the command that it was meant to be. */
+static bool secret(const struct smtp *smtp, slice line)
+{
+	return smtp->auth || slice_starts_nocase(slice_trim(line), SLICE("AUTH"));
+}
+
 /* Says it, logs refusals once, and counts mistakes. */
 static enum turn answer(struct session *s, struct reply r, slice line)
 {
@@ -154,11 +172,9 @@ static enum turn answer(struct session *s, struct reply r, slice line)
 	if (r.silent)
 		return r.turn;
 	if (r.code >= 400) {
-		bool secret = smtp->auth || slice_starts_nocase(line, SLICE("AUTH"));
-
 		log_info("refused", kv_str("s", s->id), kv_str("peer", s->peer),
 		    kv_num("code", r.code), kv_str("why", r.text),
-		    kv_text("command", secret ? SLICE("AUTH ...") : slice_head(line, 200)));
+		    kv_text("command", slice_head(line, 200)));
 		smtp->errors++;
 	}
 	reply_write(s, &r);
@@ -179,8 +195,12 @@ static enum turn frame(struct session *s, slice octets)
 {
 	struct smtp *smtp = s->state;
 
-	if (!smtp->in_data)
-		return answer(s, handle_line(s, octets), octets);
+	if (!smtp->in_data) {
+		/* Asked before: handling the line ends the exchange that it belongs to. */
+		slice shown = secret(smtp, octets) ? SLICE("AUTH ...") : octets;
+
+		return answer(s, handle_line(s, octets), shown);
+	}
 	struct reply r = data_chunk(s, octets);
 	if (!smtp->in_data)
 		expect_line(s);
@@ -198,7 +218,12 @@ static enum turn resume(struct session *s)
 
 static enum turn greet(struct session *s)
 {
-	s->state = NEW(struct smtp);
+	struct smtp *smtp = NEW(struct smtp);
+
+	buf_init(&smtp->hello, SMTP_NAME);
+	buf_init(&smtp->login, SMTP_AUTH_LINE);
+	buf_init(&smtp->auth_name, SMTP_AUTH_LINE);
+	s->state = smtp;
 	expect_line(s);
 	session_set_rate(s, smtp_conf->data_rate);
 	log_info("connected", kv_str("s", s->id), kv_str("peer", s->peer),
@@ -212,8 +237,7 @@ static enum turn secured(struct session *s)
 {
 	struct smtp *smtp = s->state;
 
-	tx_end(smtp);
-	*smtp = (struct smtp){ .messages = smtp->messages, .errors = smtp->errors };
+	smtp_reset(smtp);
 	log_info("secured", kv_str("s", s->id), kv_str("tls", session_tls_text(s)));
 	expect_line(s);
 	return TURN_NEXT;
@@ -255,7 +279,7 @@ static void closed(struct session *s)
 
 	log_info("closed", kv_str("s", s->id), kv_num("messages", smtp->messages),
 	    kv_num("errors", smtp->errors));
-	tx_end(smtp);
+	smtp_reset(smtp);
 	free(smtp);
 }
 
