@@ -2,9 +2,10 @@
 #   make            the release program, build/hauberk
 #   make run        a demo server on loopback, until Ctrl-C
 #   make test       sanitizer build, unit and system tests; make test-long: the same at full size
+#   make bench      speed beside Postfix and Dovecot, in the same run; as root
 PREFIX ?= /usr/local
 
-.PHONY: all release run test test-long fuzz check-style install clean
+.PHONY: all release run test test-long bench fuzz check-style install clean
 
 all: release
 
@@ -27,6 +28,10 @@ test:
 test-long:
 	@tools/install-packages build run test
 	@tools/run-tests --long
+
+bench: release
+	@tools/install-packages build bench
+	@bench/run
 
 fuzz:
 	@tools/install-packages build test

@@ -1,6 +1,7 @@
 /* The ground: slices, buffers, arenas, cursors, encodings, maps, lists, files. */
 #include "lib/unit.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -8,6 +9,7 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/map.h"
 
 static void numbers_stop_at_their_maximum(void **state)
@@ -243,6 +245,29 @@ static void octet_table_agrees_with_the_grammars(void **state)
 	}
 }
 
+static void a_log_line_is_stamped_in_utc_and_cannot_be_forged(void **state)
+{
+	char want[40], got[400];
+	int pipe_fds[2];
+	time_t before = time(NULL);
+	struct tm tm;
+
+	(void)state;
+	assert_int_equal(pipe(pipe_fds), 0);
+	log_open("test.0", pipe_fds[1], LOG_INFO);
+	log_info("event", kv_text("from", SLICE("a\r\n2026 info \"x\"")), kv_num("n", -5));
+	log_open("test.0", STDERR_FILENO, LOG_INFO);
+	ssize_t n = read(pipe_fds[0], got, sizeof got - 1);
+	assert_true(n > 30);
+	got[n] = '\0';
+	strftime(want, sizeof want, "%Y-%m-%dT%H:%M", gmtime_r(&before, &tm));
+	assert_memory_equal(got, want, 14); /* up to the hour: the minute may have turned */
+	assert_string_equal(
+	    got + 27, " info test.0 event from=\"a\\x0d\\x0a2026 info \\\"x\\\"\" n=-5\n");
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +282,7 @@ int main(void)
 		cmocka_unit_test(map_agrees_with_an_array),
 		cmocka_unit_test(list_keeps_order),
 		cmocka_unit_test(file_replaces_whole_or_not_at_all),
+		cmocka_unit_test(a_log_line_is_stamped_in_utc_and_cannot_be_forged),
 		cmocka_unit_test(octet_table_agrees_with_the_grammars),
 	};
 

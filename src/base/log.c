@@ -73,16 +73,35 @@ static void put_value(struct line *line, slice value)
 	put(line, '"');
 }
 
+/* UTC without the C library: gmtime_r takes a lock and may read /etc/localtime, and a line is also
+ * written from the signal handler of a sandbox that forbids that. Days are counted from 1 March of year
+ * 0, so that the leap day is the last of its year. */
+static void put_date(struct line *line, int64_t seconds)
+{
+	int64_t days = seconds / 86400 + 719468;
+	int64_t era = days / 146097, day_of_era = days % 146097;
+	int64_t year =
+	    (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	int64_t day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+	int64_t month = (5 * day_of_year + 2) / 153;
+	char text[48];
+
+	snprintf(text, sizeof text, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld",
+	    (long long)(year + era * 400 + (month >= 10)),
+	    (long long)(month < 10 ? month + 3 : month - 9),
+	    (long long)(day_of_year - (153 * month + 2) / 5 + 1),
+	    (long long)(seconds % 86400 / 3600), (long long)(seconds % 3600 / 60),
+	    (long long)(seconds % 60));
+	put_string(line, text);
+}
+
 static void put_time(struct line *line)
 {
 	struct timespec now;
-	struct tm tm;
-	char text[40], micros[12];
+	char micros[16];
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-	put_string(line, text);
+	put_date(line, now.tv_sec);
 	snprintf(micros, sizeof micros, ".%06ldZ", now.tv_nsec / 1000);
 	put_string(line, micros);
 }

@@ -196,7 +196,7 @@ static void ask(struct room *r, const struct put *put, const char *done, struct 
 	message_put_number(&m, put->length);
 	message_put_number(&m, put->result.segment);
 	message_put_text(&m, slice_of(done));
-	assert_true(peers_request(r->queue, ROLE_DELIVER, 0, &m, answered, a));
+	assert_true(peers_request(r->queue, ROLE_DELIVER, 0, &m, -1, answered, a));
 	message_free(&m);
 }
 

@@ -1,54 +1,63 @@
 #include "imap/internal.h"
 
-#include "base/encode.h"
 #include "imap/parse.h"
 
-/* base64 of a PLAIN message (RFC 4616); the decoded password is wiped afterwards. */
-static struct imap_reply plain_try(struct imap *im, slice text)
-{
-	struct buf message;
-	slice user, password;
-	struct imap_reply reply;
+static struct imap_reply authenticate_line(struct imap *im, void *context, slice line);
 
-	buf_init(&message, IMAP_LINE_BEFORE);
-	if (!base64_decode(text, &message)) {
-		reply = imap_reply_bad(im, "expected base64");
-	} else if (!login_plain_parse(buf_slice(&message), &user, &password)) {
-		im->failed_logins++;
-		reply = imap_reply_no("AUTHENTICATIONFAILED", "malformed, or for somebody else");
-	} else {
-		reply = imap_login_try(im, user, password);
+/* One response of the client, in base64; its p is NULL when there is none yet. */
+static struct imap_reply authenticate_step(struct imap *im, slice text)
+{
+	struct sasl_host host = store_sasl_host(&imap_host, im->s);
+	enum sasl_result result;
+	struct error error;
+	struct buf challenge;
+
+	buf_init(&challenge, 2 * SASL_MESSAGE);
+	result = sasl_line(&im->sasl, &host, text, &challenge, &error);
+	if (result == SASL_CONTINUE) {
+		buf_adds(&im->s->out, "+ ");
+		buf_add(&im->s->out, buf_slice(&challenge));
+		buf_adds(&im->s->out, "\r\n");
+		im->job.line = authenticate_line;
 	}
-	if (message.p)
-		explicit_bzero(message.p, message.n);
-	buf_free(&message);
-	return reply;
+	buf_free(&challenge);
+	switch (result) {
+	case SASL_CONTINUE:
+		return imap_reply_wait();
+	case SASL_DONE:
+		return imap_welcome(im, im->sasl.name, im->sasl.account);
+	case SASL_WRONG:
+		return imap_unwelcome(im, im->sasl.name);
+	case SASL_MALFORMED:
+		return imap_reply_bad(im, arena_str(im->arena, slice_of(error.said)));
+	case SASL_FAILED:
+		break;
+	}
+	return imap_reply_error(im, &error);
 }
 
 /* The answer to our "+": base64, or "*" to call it off (RFC 9051 §6.2.2). */
-static struct imap_reply plain_line(struct imap *im, void *context, slice line)
+static struct imap_reply authenticate_line(struct imap *im, void *context, slice line)
 {
-	if (slice_eq(line, SLICE("*")))
-		return imap_reply_bad(im, "called off");
-	return plain_try(im, line);
+	return authenticate_step(im, line);
 }
 
 /* authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp];  initial-resp = base64 / "=" */
 struct imap_reply imap_cmd_authenticate(struct imap *im, struct cursor *args)
 {
+	struct sasl_host host = store_sasl_host(&imap_host, im->s);
+
 	parse_space(args);
-	slice mechanism = parse_atom(args, "mechanism");
+	slice name = parse_atom(args, "mechanism");
 	bool initial = cursor_try_char(args, ' ');
 
 	if (args->expected || (!initial && !cursor_done(args)))
 		return imap_reply_syntax(im, args);
-	if (!slice_eq_nocase(mechanism, SLICE("PLAIN")))
-		return imap_reply_no("CANNOT", "no such mechanism");
 	if (!imap_password_allowed(im))
 		return imap_reply_no("PRIVACYREQUIRED", "start TLS first");
-	if (initial)
-		return plain_try(im, slice_eq(args->rest, SLICE("=")) ? SLICE("") : args->rest);
-	im->job.line = plain_line;
-	buf_adds(&im->s->out, "+ \r\n");
-	return imap_reply_wait();
+	const struct sasl_mechanism *mechanism = sasl_find(name, &host);
+	if (!mechanism)
+		return imap_reply_no("CANNOT", "no such mechanism");
+	sasl_begin(&im->sasl, mechanism, im->s->arena);
+	return authenticate_step(im, initial ? args->rest : (slice){ 0 });
 }

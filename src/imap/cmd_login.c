@@ -2,27 +2,21 @@
 
 #include "imap/parse.h"
 
-struct imap_reply imap_login_try(struct imap *im, slice user, slice password)
+struct imap_reply imap_welcome(struct imap *im, slice user, int64_t account)
 {
-	struct error error;
-	int64_t account = 0;
-
-	switch (imap_host.login(im->s->worker, user, password, im->s->deadline, &account, &error)) {
-	case LOGIN_RIGHT:
-		break;
-	case LOGIN_WRONG:
-		im->failed_logins++;
-		log_warn("imap.login.wrong", kv_str("s", im->s->id), kv_str("peer", im->s->peer),
-		    kv_text("user", user));
-		return imap_reply_no("AUTHENTICATIONFAILED", "wrong name or password");
-	case LOGIN_FAILED:
-		return imap_reply_error(im, &error);
-	}
 	imap_logged_in(im, user, account);
 	log_info("imap.login", kv_str("s", im->s->id), kv_str("peer", im->s->peer),
 	    kv_text("user", user), kv_num("account", account),
 	    kv_str("tls", session_tls_text(im->s)));
 	return imap_reply_ok("logged in");
+}
+
+struct imap_reply imap_unwelcome(struct imap *im, slice user)
+{
+	im->failed_logins++;
+	log_warn("imap.login.wrong", kv_str("s", im->s->id), kv_str("peer", im->s->peer),
+	    kv_text("user", user));
+	return imap_reply_no("AUTHENTICATIONFAILED", "wrong name or password");
 }
 
 /* login = "LOGIN" SP userid SP password;  userid = astring, password = astring   RFC 9051 §6.2.3 */
@@ -37,5 +31,15 @@ struct imap_reply imap_cmd_login(struct imap *im, struct cursor *args)
 		return imap_reply_syntax(im, args);
 	if (!imap_password_allowed(im))
 		return imap_reply_no("PRIVACYREQUIRED", "start TLS first");
-	return imap_login_try(im, user, password);
+	struct error error;
+	int64_t account = 0;
+	switch (imap_host.login(im->s->worker, user, password, im->s->deadline, &account, &error)) {
+	case LOGIN_RIGHT:
+		return imap_welcome(im, user, account);
+	case LOGIN_WRONG:
+		return imap_unwelcome(im, user);
+	case LOGIN_FAILED:
+		break;
+	}
+	return imap_reply_error(im, &error);
 }

@@ -81,6 +81,7 @@ struct imap {
 	int64_t account;
 	slice user; /* in the session's arena */
 	unsigned failed_logins, mistakes;
+	struct sasl sasl;
 	struct gather gather;
 	bool in_literal; /* the next frame is one */
 
@@ -155,8 +156,9 @@ bool imap_resolve(struct imap *im, const struct sequence *sequence, struct uid_s
 /* A set that is freed with the command. */
 struct uid_set *imap_set(struct imap *im);
 
-/* cmd_login.c, for cmd_authenticate.c */
-struct imap_reply imap_login_try(struct imap *im, slice user, slice password);
+/* Lets in, or counts a failure; logged. */
+struct imap_reply imap_welcome(struct imap *im, slice user, int64_t account);
+struct imap_reply imap_unwelcome(struct imap *im, slice user);
 
 struct imap_reply imap_cmd_append(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_authenticate(struct imap *im, struct cursor *args);

@@ -20,7 +20,10 @@ void imap_print_capabilities(struct imap *im)
 		return;
 	if (im->s->listener->tls == LISTENER_STARTTLS && !session_secure(im->s))
 		buf_adds(out, " STARTTLS");
-	buf_adds(out, imap_password_allowed(im) ? " AUTH=PLAIN" : " LOGINDISABLED");
+	struct sasl_host host = store_sasl_host(&imap_host, im->s);
+	sasl_offer(&host, " AUTH=", out);
+	if (!imap_password_allowed(im))
+		buf_adds(out, " LOGINDISABLED");
 }
 
 slice *imap_keywords(struct imap *im)

@@ -9,7 +9,7 @@
 
 #define GREETING                                                                                   \
 	"* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE NAMESPACE UNSELECT UIDPLUS MOVE "        \
-	"CHILDREN SPECIAL-USE AUTH=PLAIN] Hauberk ready\r\n"
+	"CHILDREN SPECIAL-USE AUTH=PLAIN AUTH=LOGIN] Hauberk ready\r\n"
 #define EMPTY_INBOX                                                                                \
 	"* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft)\r\n"                              \
 	"* OK [PERMANENTFLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft \\*)] kept\r\n"       \

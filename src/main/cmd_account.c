@@ -1,4 +1,4 @@
-/* hauberk account add|list|passwd|enable|disable|remove */
+/* hauberk account add|list|passwd|verifier|enable|disable|remove */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,7 @@ static const struct {
 	{ "add", 1, 1, true },
 	{ "list", 0, 1, false },
 	{ "passwd", 1, 1, true },
+	{ "verifier", 1, 1, true },
 	{ "enable", 1, 1, false },
 	{ "disable", 1, 1, false },
 	{ "remove", 1, 1, false },
@@ -73,10 +74,13 @@ const struct command command_account = { "account", "add, list, change and remov
 	"usage: hauberk account add ADDRESS [-c FILE]      (password on standard input)\n"
 	"       hauberk account list [DOMAIN] [-c FILE]\n"
 	"       hauberk account passwd ADDRESS [-c FILE]   (password on standard input)\n"
+	"       hauberk account verifier ADDRESS [-c FILE] (verifier on standard input)\n"
 	"       hauberk account enable ADDRESS [-c FILE]\n"
 	"       hauberk account disable ADDRESS [-c FILE]\n"
 	"       hauberk account remove ADDRESS [-c FILE]\n"
 	"\n"
+	"A verifier is what another server kept of a password: crypt(5) such as $6$..., {SSHA}, {SSHA256},\n"
+	"{SSHA512}, {SHA256} and the like. With one, an account cannot use SCRAM until its next passwd.\n"
 	"A disabled account gets no mail and cannot log in; nothing of it is lost. What a removed\n"
 	"account had received stays in its folder.\n",
 	run };

@@ -1,8 +1,8 @@
-/* hauberk config check|show */
+/* hauberk config check|show|manual */
 #include <stdio.h>
 #include <string.h>
 
-#include "main/command.h"
+#include "main/manual.h"
 
 static int show(const struct conf *conf, const struct conf_origin *origin, const char *path)
 {
@@ -37,7 +37,11 @@ static int run(int argc, char **argv)
 	if (!command_conf_path(&argc, argv, &path))
 		return command_wrong(&command_config, "-c wants a file", NULL);
 	if (argc != 2)
-		return command_wrong(&command_config, "say check or show", NULL);
+		return command_wrong(&command_config, "say check, show or manual", NULL);
+	if (strcmp(argv[1], "manual") == 0) {
+		manual_write(stdout);
+		return 0;
+	}
 	bool shows = strcmp(argv[1], "show") == 0;
 	if (!shows && strcmp(argv[1], "check") != 0)
 		return command_wrong(&command_config, "there is no such word", argv[1]);
@@ -51,10 +55,11 @@ static int run(int argc, char **argv)
 
 const struct command command_config = { "config",
 	"check the configuration file, or show every setting",
-	"usage: hauberk config check|show [-c FILE]\n"
+	"usage: hauberk config check|show|manual [-c FILE]\n"
 	"\n"
 	"  check   say every mistake with file and line; status 1 if there is one\n"
 	"  show    print every setting with its value and where that comes from\n"
+	"  manual  print the manual page hauberk.conf(5), in mdoc\n"
 	"\n"
 	"FILE is " DEFAULT_CONF " unless -c or $HAUBERK_CONF names another.\n",
 	run };

@@ -13,10 +13,11 @@
 
 static bool open_all(const struct conf *conf, struct supervised *what, struct error *error)
 {
-	*what = (struct supervised){
-		.conf = conf, .control_fd = -1, .certificate_fd = -1, .key_fd = -1
-	};
-	if (!open_state(conf, error) || !open_lock(conf, error))
+	int smtp = supervise_processes(conf->smtp_processes);
+
+	if (!open_state(conf, &what->users, smtp, error) || !open_lock(conf, error))
+		return false;
+	if (conf->tls_certificate[0] && !open_check_certificate(conf, error))
 		return false;
 	if (conf->tls_certificate[0]) {
 		what->certificate_fd = open_sealed(conf->tls_certificate, "certificate", error);
@@ -31,7 +32,7 @@ static bool open_all(const struct conf *conf, struct supervised *what, struct er
 	what->stats_fd = stats_create();
 	if (what->stats_fd < 0)
 		return error_local(error, "no shared memory for the counters");
-	what->control_fd = open_control(conf, error);
+	what->control_fd = open_control(conf, &what->users, error);
 	return what->control_fd >= 0;
 }
 
@@ -62,12 +63,12 @@ static int run(int argc, char **argv)
 			return command_wrong(&command_serve, "there is no such word", argv[i]);
 		as_user = true;
 	}
-	if (!as_user || geteuid() == 0) {
-		fprintf(stderr,
-		    "hauberk serve: users of their own for the roles are not there yet: run it as an "
-		    "unprivileged user, with --as-user and ports above 1023\n");
-		return 1;
-	}
+	if (as_user && geteuid() == 0)
+		return command_wrong(
+		    &command_serve, "--as-user is for users that are not root", NULL);
+	if (!as_user && geteuid() != 0)
+		return command_wrong(
+		    &command_serve, "not root: say --as-user to run all roles as you", NULL);
 	if (!command_conf(path, &conf, &origin))
 		return 1;
 	log_open("main", STDERR_FILENO,
@@ -75,7 +76,12 @@ static int run(int argc, char **argv)
 		: strcmp(conf.log_level, "warn") == 0 ? LOG_WARN
 						      : LOG_INFO);
 	raise_limits();
-	if (!open_all(&conf, &what, &error)) {
+	what = (struct supervised){ .conf = &conf,
+		.conf_path = path,
+		.control_fd = -1,
+		.certificate_fd = -1,
+		.key_fd = -1 };
+	if (!users_find(!as_user, &what.users, &error) || !open_all(&conf, &what, &error)) {
 		fprintf(stderr, "hauberk serve: %s\n", error.why);
 		return 1;
 	}
@@ -83,9 +89,10 @@ static int run(int argc, char **argv)
 }
 
 const struct command command_serve = { "serve", "run the server in the foreground",
-	"usage: hauberk serve --as-user [-c FILE]\n"
+	"usage: hauberk serve [--as-user] [-c FILE]\n"
 	"\n"
-	"  --as-user   every role runs as the user who starts it, on ports above 1023\n"
+	"Started by root, each role runs as a user of its own, hauberk-smtp and so on.\n"
+	"  --as-user   not root: every role runs as the user who starts it, on ports above 1023\n"
 	"\n"
 	"SIGTERM or Ctrl-C drains: nothing new is accepted, what was begun is finished.\n",
 	run };

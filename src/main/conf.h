@@ -31,6 +31,8 @@ struct conf {
 	const char *log_level;
 	const char *tls_certificate;
 	const char *tls_key;
+	const char *auth_scram;
+	bool auth_scram_plus;
 	int64_t smtp_processes, smtp_workers, smtp_max_sessions, smtp_max_message,
 	    smtp_max_recipients;
 	int64_t smtp_command_timeout_ms, smtp_data_timeout_ms, smtp_data_rate;

@@ -139,6 +139,18 @@ static bool account_passwd(struct work *w)
 	return true;
 }
 
+static bool account_verifier(struct work *w)
+{
+	struct account account;
+
+	if (!account_of(w, &account) ||
+	    !ask_set_verifier(
+		(uint64_t)account.id, w->request->secret, deadline_in_ms(ASK_MS), &w->error))
+		return false;
+	buf_addf(w->out, "verifier of %.*s set\n", SLICE_ARG(w->request->words[2]));
+	return true;
+}
+
 static bool account_able(struct work *w, bool enabled)
 {
 	slice local, domain;
@@ -206,6 +218,7 @@ static const struct {
 	{ "account", "add", account_add, true },
 	{ "account", "list", account_list, false },
 	{ "account", "passwd", account_passwd, true },
+	{ "account", "verifier", account_verifier, true },
 	{ "account", "enable", account_enable, true },
 	{ "account", "disable", account_disable, true },
 	{ "account", "remove", account_remove, true },

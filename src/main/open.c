@@ -54,7 +54,7 @@ int open_listener(const struct conf_listener *l, struct error *error)
 	return fd;
 }
 
-int open_control(const struct conf *conf, struct error *error)
+int open_control(const struct conf *conf, const struct users *users, struct error *error)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -66,6 +66,7 @@ int open_control(const struct conf *conf, struct error *error)
 	bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
 	    listen(fd, 64) == 0;
 	umask(before);
+	ok = ok && (!users->separate || lchown(address.sun_path, 0, users->admin) == 0);
 	if (ok)
 		return fd;
 	error_local(error, "cannot make the socket %s: %s", address.sun_path, strerror(errno));
@@ -97,7 +98,7 @@ int open_sealed(const char *path, const char *name, struct error *error)
 	return fd;
 }
 
-static bool check_certificate(const struct conf *conf, struct error *error)
+bool open_check_certificate(const struct conf *conf, struct error *error)
 {
 	struct buf certificate, key;
 
@@ -113,23 +114,51 @@ static bool check_certificate(const struct conf *conf, struct error *error)
 	return ok;
 }
 
-bool open_state(const struct conf *conf, struct error *error)
+/* A folder with its owner and mode, also where it is there already from an earlier start. Its parent is
+ * ours, so nobody can put a link in its place. */
+static bool make_owned(
+    const char *path, unsigned mode, bool separate, uid_t uid, gid_t gid, struct error *error)
 {
-	static const struct {
+	if (!folder_make(path, mode & 0777, error))
+		return false;
+	if (!separate)
+		return true;
+	if (lchown(path, uid, gid) < 0 || chmod(path, (mode_t)mode) < 0)
+		return error_local(error, "cannot give %s its owner: %s", path, strerror(errno));
+	return true;
+}
+
+bool open_state(
+    const struct conf *conf, const struct users *users, int smtp_processes, struct error *error)
+{
+	uid_t control = users->roles[ROLE_CONTROL].uid, auth = users->roles[ROLE_AUTH].uid;
+	uid_t smtp = users->roles[ROLE_SMTP].uid;
+	const struct {
 		const char *name;
-		unsigned mode;
-	} folders[] = { { "", 0750 }, { "/directory", 0750 }, { "/auth", 0700 }, { "/spool", 0750 },
-		{ "/accounts", 0750 } };
+		unsigned mode; /* setgid: what is made there belongs to the group */
+		uid_t uid;
+		gid_t gid;
+	} folders[] = {
+		{ "", 0755, 0, 0 },
+		{ "/directory", 02750, control, users->directory },
+		{ "/auth", 0700, auth, users->roles[ROLE_AUTH].gid },
+		{ "/spool", 0750, 0, users->spool },
+		{ "/accounts", 02770, 0, users->mail },
+	};
 	char path[4096];
 
 	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
 		snprintf(path, sizeof path, "%s%s", conf->state_dir, folders[i].name);
-		if (!folder_make(path, folders[i].mode, error))
+		if (!make_owned(path, folders[i].mode, users->separate, folders[i].uid,
+			folders[i].gid, error))
 			return false;
 	}
-	if (!folder_make(conf->run_dir, 0750, error))
-		return false;
-	return !conf->tls_certificate[0] || check_certificate(conf, error);
+	for (int i = 0; i < smtp_processes; i++) {
+		snprintf(path, sizeof path, "%s/spool/%d", conf->state_dir, i);
+		if (!make_owned(path, 02770, users->separate, smtp, users->spool, error))
+			return false;
+	}
+	return make_owned(conf->run_dir, 0750, users->separate, 0, users->admin, error);
 }
 
 bool open_lock(const struct conf *conf, struct error *error)

@@ -19,6 +19,7 @@
 
 #define MAIN_FD      3
 #define START_MS     30000
+#define HANDSHAKE_MS 60000
 #define SERVICES_MAX 32
 
 static const struct role_program *const programs[] = { &role_control, &role_keys, &role_auth,
@@ -40,19 +41,33 @@ const char *role_path(struct role_start *s, const char *below)
 	return arena_printf(s->arena, "%s/%s", s->conf.state_dir, below);
 }
 
-struct tls_context *role_tls(struct role_start *s, struct error *error)
+#define CERTIFICATE "certificate "
+
+struct tls_context *role_tls_of(const char *name, int fd, struct error *error)
 {
 	struct tls_context *context = NULL;
 	struct buf chain;
-	int fd = role_descriptor(s, "certificate");
 
-	if (fd < 0)
-		return NULL;
 	buf_init(&chain, 1 << 20);
 	if (file_read_fd(fd, "certificate", &chain, error))
-		context = tls_context_new(buf_slice(&chain), SLICE("tls.default"), error);
+		context = tls_context_new(
+		    buf_slice(&chain), slice_from(slice_of(name), sizeof CERTIFICATE - 1), error);
 	buf_free(&chain);
 	return context;
+}
+
+bool role_tls(struct role_start *s, struct tls_context **out, struct error *error)
+{
+	*out = NULL;
+	for (int i = 0; i < s->descriptor_count; i++) {
+		const char *name = s->descriptors[i].name;
+
+		if (!slice_starts(slice_of(name), SLICE(CERTIFICATE)))
+			continue;
+		*out = role_tls_of(name, s->descriptors[i].fd, error);
+		return *out != NULL;
+	}
+	return true;
 }
 
 /* The second of the start above, the process's number, then room for 16 million sessions a second. */
@@ -61,6 +76,12 @@ uint64_t role_first_session(const struct role_start *s)
 	uint64_t second = (uint64_t)(clock_wall_us() / 1000000) & 0xffffff;
 
 	return second << 32 | (uint64_t)s->role << 28 | (uint64_t)s->instance << 22;
+}
+
+/* A handshake takes a moment; what a person may think about is another matter. */
+int role_handshake_ms(int64_t silence_ms)
+{
+	return silence_ms < HANDSHAKE_MS ? (int)silence_ms : HANDSHAKE_MS;
 }
 
 int role_listeners(
@@ -102,6 +123,25 @@ static void take_peer(struct call *call)
 		call->fd = -1;
 	}
 	call_end(call);
+}
+
+/* A new key or certificate. Whoever asked is told when it is in use. */
+static void take_descriptor(struct call *call)
+{
+	const char *name = arena_str(start.arena, message_get_text(&call->in));
+	struct error error;
+
+	if (!message_done(&call->in) || call->fd < 0 || !program->descriptor) {
+		call_end(call);
+		return;
+	}
+	if (program->descriptor(&start, name, call->fd, &error)) {
+		log_info("descriptor.taken", kv_str("name", name));
+		call_reply_done(call);
+	} else {
+		log_warn("descriptor.refused", kv_str("name", name), kv_why(&error));
+		call_fail(call, &error);
+	}
 }
 
 static void begin_drain(void)
@@ -246,12 +286,13 @@ static void make_peers(void)
 	static struct service services[SERVICES_MAX] = {
 		{ MESSAGE_PEER, ROLE_BIT(ROLE_MAIN), take_peer },
 		{ MESSAGE_DRAIN, ROLE_BIT(ROLE_MAIN), take_drain },
+		{ MESSAGE_DESCRIPTOR, ROLE_BIT(ROLE_MAIN), take_descriptor },
 	};
 	size_t own = program->service_count ? *program->service_count : 0;
 
 	for (size_t i = 0; i < own; i++)
-		services[2 + i] = program->services[i];
-	start.peers = peers_new(start.role, start.instance, services, 2 + own);
+		services[3 + i] = program->services[i];
+	start.peers = peers_new(start.role, start.instance, services, 3 + own);
 }
 
 static void say_ready(void)

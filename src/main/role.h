@@ -34,6 +34,9 @@ struct role_program {
 	const size_t *service_count;
 	/* Opens, warms up, locks (sandbox_lock), starts threads. */
 	bool (*start)(struct role_start *start, struct error *error);
+	/* A descriptor that came while serving (a new key or certificate); closed by the caller. May be
+	 * NULL. */
+	bool (*descriptor)(struct role_start *start, const char *name, int fd, struct error *error);
 	/* Finish and then peers_stop(); NULL: stopping at once is fine. */
 	void (*drain)(struct role_start *start);
 	void (*added)(void *context, enum role role, int instance);
@@ -48,10 +51,15 @@ extern const struct role_program role_control, role_keys, role_auth, role_queue,
 int role_descriptor(const struct role_start *start, const char *name);
 /* A path below the state folder, in the start's arena. */
 const char *role_path(struct role_start *start, const char *below);
-/* What smtp and imap share: the certificate's context, listeners of these protocols. */
-struct tls_context *role_tls(struct role_start *start, struct error *error);
+/* What smtp and imap share. The context of the certificate that was given; NULL and no error's text when
+ * none was. */
+bool role_tls(struct role_start *start, struct tls_context **out, struct error *error);
+/* The same of a certificate that came as a descriptor "certificate KEY". */
+struct tls_context *role_tls_of(const char *name, int fd, struct error *error);
 /* Where this process's session ids begin: no two processes of a server's life share one. */
 uint64_t role_first_session(const struct role_start *start);
+/* How long a TLS handshake may take where a client may be silent for so long. */
+int role_handshake_ms(int64_t silence_ms);
 /* Listeners of a protocol, into out (room for CONF_LISTENERS); how many. */
 int role_listeners(
     struct role_start *start, const char *protocol, const struct protocol *p, struct listener *out);

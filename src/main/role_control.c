@@ -1,5 +1,6 @@
 /* The role control: commands come in by the local socket, one at a time; only it writes directory.db. */
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -19,7 +20,23 @@
 static struct directory *directory;
 static int control_fd;
 
-/* Root, and who the server runs as. */
+static gid_t admin_group; /* 0: there is none */
+
+/* Is the peer in the group of administrators? Its groups are as they were when it connected. */
+static bool is_admin(int fd)
+{
+	gid_t groups[1024];
+	socklen_t length = sizeof groups;
+
+	if (!admin_group || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &length) < 0)
+		return false;
+	for (size_t i = 0; i < length / sizeof groups[0]; i++)
+		if (groups[i] == admin_group)
+			return true;
+	return false;
+}
+
+/* Root, who the server runs as, and its administrators. */
 static bool permitted(int fd)
 {
 	struct ucred who;
@@ -27,7 +44,7 @@ static bool permitted(int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) < 0)
 		return false;
-	if (who.uid == 0 || who.uid == geteuid())
+	if (who.uid == 0 || who.uid == geteuid() || is_admin(fd))
 		return true;
 	log_warn("command.refused", kv_num("uid", who.uid), kv_num("pid", who.pid));
 	return false;
@@ -55,6 +72,15 @@ static bool read_request(int fd, char *buffer, struct command_request *request)
 	return message_done(&in);
 }
 
+/* A socket that is closed with a request unread loses its answer. */
+static void discard_request(int fd, char *buffer)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (poll(&p, 1, REQUEST_MS) == 1)
+		recv(fd, buffer, MESSAGE_MAX, MSG_DONTWAIT);
+}
+
 static void serve_command(int fd, char *buffer)
 {
 	struct command_request request = { 0 };
@@ -63,12 +89,14 @@ static void serve_command(int fd, char *buffer)
 
 	buf_init(&out, MESSAGE_MAX - 1024);
 	int status = 1;
-	if (!permitted(fd))
+	if (!permitted(fd)) {
+		discard_request(fd, buffer);
 		buf_adds(&out, "hauberk: you may not command this server\n");
-	else if (!read_request(fd, buffer, &request))
+	} else if (!read_request(fd, buffer, &request)) {
 		buf_adds(&out, "hauberk: malformed command\n");
-	else
+	} else {
 		status = control_command(directory, &request, &out);
+	}
 	message_begin(&m, MESSAGE_COMMAND);
 	message_put_number(&m, (uint64_t)status);
 	message_put_text(&m, buf_slice(&out));
@@ -104,6 +132,8 @@ static bool start_control(struct role_start *start, struct error *error)
 	control_fd = role_descriptor(start, "control");
 	if (!directory_open(role_path(start, "directory/directory.db"), true, &directory, error))
 		return false;
+	const struct group *group = getgrnam("hauberk-admin");
+	admin_group = group ? group->gr_gid : 0;
 	ask_init(start->peers);
 	control_init(start->peers);
 	sandbox_control(&sandbox, role_path(start, "directory"), start->conf.run_dir);

@@ -48,14 +48,27 @@ static struct store *worker_store(void *worker)
 	return ((struct worker *)worker)->store;
 }
 
+static struct directory *worker_directory(struct worker *w, struct error *error)
+{
+	if (!w->directory && !directory_open(directory_path, false, &w->directory, error))
+		return NULL;
+	return w->directory;
+}
+
+static bool worker_find(void *worker, slice name, int64_t *account_out, struct error *error)
+{
+	struct directory *directory = worker_directory(worker, error);
+
+	return directory && login_find(directory, name, account_out, error);
+}
+
 static enum login_answer worker_login(void *worker, slice name, slice password,
     struct deadline deadline, int64_t *account_out, struct error *error)
 {
-	struct worker *w = worker;
+	struct directory *directory = worker_directory(worker, error);
 
-	if (!w->directory && !directory_open(directory_path, false, &w->directory, error))
-		return LOGIN_FAILED;
-	return login_check(w->directory, name, password, deadline, account_out, error);
+	return directory ? login_check(directory, name, password, deadline, account_out, error)
+			 : LOGIN_FAILED;
 }
 
 /* ---- notices ---- */
@@ -113,14 +126,15 @@ static void listen_all(struct role_start *start)
 static bool start_imap(struct role_start *start, struct error *error)
 {
 	static struct store_host host = {
-		.store = worker_store, .login = worker_login, .notify = notify
+		.store = worker_store, .login = worker_login, .find = worker_find, .notify = notify
 	};
 	const struct conf *c = &start->conf;
 	struct reactor_config config = { .workers = (int)c->imap_workers,
 		.max_sessions = (size_t)c->imap_max_sessions,
 		.worker_start = worker_start,
 		.worker_stop = worker_stop,
-		.first_id = role_first_session(start) };
+		.first_id = role_first_session(start),
+		.handshake_ms = role_handshake_ms(c->imap_login_timeout_ms) };
 	struct sandbox sandbox = { 0 };
 	pthread_t thread;
 
@@ -131,9 +145,10 @@ static bool start_imap(struct role_start *start, struct error *error)
 	handles = (size_t)(HANDLES / c->imap_workers) + 1;
 	host.login_timeout_ms = (int)c->imap_login_timeout_ms;
 	host.idle_timeout_ms = (int)c->imap_idle_timeout_ms;
+	sasl_init(c->auth_scram, c->auth_scram_plus);
 	imap_init(&host);
 	pop3_init(&host);
-	if (role_descriptor(start, "certificate") >= 0 && !(config.tls = role_tls(start, error)))
+	if (!role_tls(start, &config.tls, error))
 		return false;
 	if (!store_warm_up(error))
 		return false;
@@ -143,6 +158,16 @@ static bool start_imap(struct role_start *start, struct error *error)
 	reactor = reactor_new(&config);
 	listen_all(start);
 	return pthread_create(&thread, NULL, react, start) == 0 || error_local(error, "no thread");
+}
+
+static bool take_descriptor(struct role_start *start, const char *name, int fd, struct error *error)
+{
+	struct tls_context *tls = role_tls_of(name, fd, error);
+
+	(void)start;
+	if (tls)
+		reactor_set_tls(reactor, tls);
+	return tls != NULL;
 }
 
 static void drain(struct role_start *start)
@@ -155,4 +180,5 @@ const struct role_program role_imap = { .role = ROLE_IMAP,
 	.services = services,
 	.service_count = &service_count,
 	.start = start_imap,
+	.descriptor = take_descriptor,
 	.drain = drain };

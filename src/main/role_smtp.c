@@ -8,7 +8,9 @@
 #include "main/role.h"
 #include "net/ask.h"
 #include "net/reactor.h"
+#include "net/tls.h"
 #include "smtp/smtp.h"
+#include "vault/sasl.h"
 
 #define DRAIN_MS 10000
 
@@ -27,7 +29,7 @@ static void *react(void *context)
 	return NULL;
 }
 
-static bool prepare(struct role_start *start, struct error *error)
+static bool prepare(struct role_start *start, bool tls, struct error *error)
 {
 	const struct conf *c = &start->conf;
 	const char *own = role_path(start, arena_printf(start->arena, "spool/%d", start->instance));
@@ -39,10 +41,11 @@ static bool prepare(struct role_start *start, struct error *error)
 		.command_timeout_ms = (int)c->smtp_command_timeout_ms,
 		.data_timeout_ms = (int)c->smtp_data_timeout_ms,
 		.data_rate = (unsigned)c->smtp_data_rate,
-		.tls = role_descriptor(start, "certificate") >= 0,
+		.tls = tls,
 		.directory = role_path(start, "directory/directory.db") };
 	if (!(conf.spool = spool_open(own, start->instance, start->peers, error)))
 		return false;
+	sasl_init(c->auth_scram, c->auth_scram_plus);
 	smtp_init(&conf);
 	sandbox_smtp(&sandbox, own, role_path(start, "directory"));
 	return sandbox_lock(&sandbox, error);
@@ -54,13 +57,14 @@ static bool start_smtp(struct role_start *start, struct error *error)
 		.max_sessions = (size_t)start->conf.smtp_max_sessions,
 		.worker_start = smtp_worker_start,
 		.worker_stop = smtp_worker_stop,
-		.first_id = role_first_session(start) };
+		.first_id = role_first_session(start),
+		.handshake_ms = role_handshake_ms(start->conf.smtp_command_timeout_ms) };
 	pthread_t thread;
 
 	ask_init(start->peers);
-	if (role_descriptor(start, "certificate") >= 0 && !(config.tls = role_tls(start, error)))
+	if (!role_tls(start, &config.tls, error))
 		return false;
-	if (!prepare(start, error))
+	if (!prepare(start, config.tls != NULL, error))
 		return false;
 	reactor = reactor_new(&config);
 	int n = role_listeners(start, "smtp", &smtp_protocol, listeners);
@@ -79,12 +83,24 @@ static void added(void *context, enum role role, int instance)
 		spool_reconnect(conf.spool);
 }
 
+static bool take_descriptor(struct role_start *start, const char *name, int fd, struct error *error)
+{
+	struct tls_context *tls = role_tls_of(name, fd, error);
+
+	(void)start;
+	if (tls)
+		reactor_set_tls(reactor, tls);
+	return tls != NULL;
+}
+
 static void drain(struct role_start *start)
 {
 	(void)start;
 	reactor_drain(reactor, DRAIN_MS);
 }
 
-const struct role_program role_smtp = {
-	.role = ROLE_SMTP, .start = start_smtp, .drain = drain, .added = added
-};
+const struct role_program role_smtp = { .role = ROLE_SMTP,
+	.start = start_smtp,
+	.descriptor = take_descriptor,
+	.drain = drain,
+	.added = added };

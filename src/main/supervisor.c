@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "main/peers.h"
+#include "main/reload.h"
 #include "proc/peers.h"
 #include "proc/stats.h"
 
@@ -32,10 +33,13 @@ struct child {
 	int restarts, backoff_ms, landlock;
 	int64_t started_us, start_at_us;
 	bool told_drain;
+	bool stale;    /* its settings have changed: to be started anew */
+	bool renewing; /* that is happening */
 };
 
 static struct {
-	const struct supervised *what;
+	struct supervised now;
+	struct arena *arena; /* of a configuration that was reloaded */
 	struct peers *peers;
 	struct child children[CHILDREN];
 	int count;
@@ -102,12 +106,12 @@ static slice unquoted(const char *text)
 
 static void tell_listener(struct child *c, int i, struct arena *arena)
 {
-	const struct conf_listener *l = &sv.what->conf->listeners[i];
+	const struct conf_listener *l = &sv.now.conf->listeners[i];
 
 	for (size_t j = 0; j < conf_listener_row_count; j++)
 		tell_setting(c, arena_printf(arena, "%d %s", i, conf_listener_rows[j].name),
 		    unquoted(conf_text(&conf_listener_rows[j], l, arena)));
-	tell_descriptor(c, arena_printf(arena, "listener %d", i), sv.what->listener_fds[i]);
+	tell_descriptor(c, arena_printf(arena, "listener %d", i), sv.now.listener_fds[i]);
 }
 
 static bool serves(enum role role, const struct conf_listener *l)
@@ -117,11 +121,17 @@ static bool serves(enum role role, const struct conf_listener *l)
 	return (role == ROLE_SMTP && smtp) || (role == ROLE_IMAP && !smtp);
 }
 
+/* "key tls.3": the certificate that comes with it is "certificate tls.3". */
+static const char *key_name(const char *what, struct arena *arena)
+{
+	return arena_printf(arena, "%s tls.%d", what, sv.now.key_number);
+}
+
 /* Only the rows, listeners and descriptors that this role needs. */
 static void tell_settings(struct child *c)
 {
 	struct arena *arena = arena_new(1 << 20);
-	const struct conf *conf = sv.what->conf;
+	const struct conf *conf = sv.now.conf;
 
 	for (size_t i = 0; i < conf_row_count; i++)
 		if (conf_rows[i].roles & ROLE_BIT(c->role))
@@ -130,13 +140,13 @@ static void tell_settings(struct child *c)
 	for (int i = 0; i < conf->listener_count; i++)
 		if (serves(c->role, &conf->listeners[i]))
 			tell_listener(c, i, arena);
-	tell_descriptor(c, "stats", sv.what->stats_fd);
+	tell_descriptor(c, "stats", sv.now.stats_fd);
 	if (c->role == ROLE_CONTROL)
-		tell_descriptor(c, "control", sv.what->control_fd);
+		tell_descriptor(c, "control", sv.now.control_fd);
 	if (c->role == ROLE_KEYS)
-		tell_descriptor(c, "key tls.default", sv.what->key_fd);
+		tell_descriptor(c, key_name("key", arena), sv.now.key_fd);
 	if (c->role == ROLE_SMTP || c->role == ROLE_IMAP)
-		tell_descriptor(c, "certificate", sv.what->certificate_fd);
+		tell_descriptor(c, key_name("certificate", arena), sv.now.certificate_fd);
 	arena_free(arena);
 }
 
@@ -183,7 +193,7 @@ _Noreturn static void become_role(const struct child *c, int fd)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	snprintf(instance, sizeof instance, "%d", c->instance);
-	if (dup2(fd, ROLE_FD) < 0)
+	if (dup2(fd, ROLE_FD) < 0 || !users_become(&sv.now.users, c->role))
 		_exit(126);
 	execl("/proc/self/exe", "hauberk", "role", role_name(c->role), instance, (char *)NULL);
 	_exit(127);
@@ -258,6 +268,7 @@ static void take_ready(struct call *call)
 
 	if (c && message_done(&call->in)) {
 		c->state = CHILD_READY;
+		c->renewing = false;
 		c->landlock = (int)landlock;
 		log_info("role.ready", kv_str("role", role_name(c->role)),
 		    kv_num("instance", c->instance), kv_num("pid", c->pid),
@@ -272,7 +283,7 @@ static void take_ready(struct call *call)
 	}
 	if (!sv.all_ready && stage_ready(STAGE_LAST)) {
 		sv.all_ready = true;
-		log_info("serving", kv_num("listeners", sv.what->conf->listener_count));
+		log_info("serving", kv_num("listeners", sv.now.conf->listener_count));
 	}
 }
 
@@ -286,6 +297,15 @@ static void child_ended(struct child *c, int status)
 	c->pid = 0;
 	if (sv.draining) {
 		c->state = CHILD_ENDED;
+		/* Nobody starts it again, but whoever reads the log should know that it did not end well. */
+		if (status)
+			log_warn("drain.died", kv_str("role", role_name(c->role)),
+			    kv_num("instance", c->instance), kv_num("status", status));
+		return;
+	}
+	if (c->renewing) {
+		c->state = CHILD_WAITING;
+		c->start_at_us = 0;
 		return;
 	}
 	if (lived > STEADY_US)
@@ -356,6 +376,106 @@ static void drain_step(void)
 		drain_stage(sv.drain_stage - 1);
 }
 
+/* ---- reloading ---- */
+
+static void complain(void *context, const char *text)
+{
+	(void)context;
+	log_warn("reload.refused", kv_str("why", text));
+}
+
+/* The next process whose settings are old, when none is on its way. */
+static void renew_next(void)
+{
+	struct child *next = NULL;
+	struct message m;
+
+	for (int i = sv.count - 1; i >= 0; i--) {
+		if (sv.children[i].renewing)
+			return;
+		if (sv.children[i].stale && sv.children[i].state == CHILD_READY)
+			next = &sv.children[i];
+	}
+	if (!next || sv.draining)
+		return;
+	next->stale = false;
+	next->renewing = true;
+	log_info("role.renewed", kv_str("role", role_name(next->role)),
+	    kv_num("instance", next->instance));
+	message_begin(&m, MESSAGE_DRAIN);
+	tell(next, &m, -1);
+}
+
+/* keys has the new key: now the others may use its certificate. */
+static void publish_certificate(void *context, bool ok, struct message_reader *in)
+{
+	struct arena *arena = arena_new(4096);
+
+	(void)context;
+	(void)in;
+	for (int i = 0; ok && i < sv.count; i++) {
+		struct child *c = &sv.children[i];
+
+		if ((c->role == ROLE_SMTP || c->role == ROLE_IMAP) && c->state == CHILD_READY)
+			tell_descriptor(c, key_name("certificate", arena), sv.now.certificate_fd);
+	}
+	arena_free(arena);
+}
+
+static void publish_key(void)
+{
+	struct arena *arena = arena_new(4096);
+	struct message m;
+
+	if (sv.now.key_fd >= 0) {
+		message_begin(&m, MESSAGE_DESCRIPTOR);
+		message_put_text(&m, slice_of(key_name("key", arena)));
+		peers_request(sv.peers, ROLE_KEYS, 0, &m, sv.now.key_fd, publish_certificate, NULL);
+		message_free(&m);
+	}
+	arena_free(arena);
+}
+
+static void adopt(const struct supervised *next, struct arena *arena)
+{
+	struct supervised old = sv.now;
+	unsigned affected = reload_affected(old.conf, next->conf);
+
+	sv.now = *next;
+	sv.now.key_number++;
+	reload_close(&old, &sv.now);
+	arena_free(sv.arena); /* the first configuration is the caller's */
+	sv.arena = arena;
+	for (int i = 0; i < sv.count; i++)
+		sv.children[i].stale |= (affected & ROLE_BIT(sv.children[i].role)) != 0;
+	publish_key();
+	log_info("reloaded", kv_str("file", sv.now.conf_path),
+	    kv_num("listeners", next->conf->listener_count));
+}
+
+static void reload(void)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct conf *conf = ARENA_NEW(arena, struct conf);
+	struct conf_origin origin;
+	struct supervised next;
+	struct error error;
+
+	bool good = conf_read(sv.now.conf_path, arena, conf, &origin, complain, NULL) &&
+	    conf_check(conf, sv.now.conf_path, complain, NULL);
+	const char *fixed = good ? reload_fixed(sv.now.conf, conf) : NULL;
+	if (fixed)
+		complain(NULL, arena_printf(arena, "%s can only change with a new start", fixed));
+	if (good && !fixed && !reload_open(&sv.now, conf, &next, &error)) {
+		complain(NULL, error.why);
+		good = false;
+	}
+	if (good && !fixed)
+		adopt(&next, arena);
+	else
+		arena_free(arena);
+}
+
 static void on_signal(void *context, int signal)
 {
 	(void)context;
@@ -372,8 +492,7 @@ static void on_signal(void *context, int signal)
 		}
 		break;
 	case SIGHUP:
-		log_warn("reload.absent",
-		    kv_str("why", "reloading is not there yet; restart the server"));
+		reload();
 		break;
 	default:
 		break;
@@ -384,6 +503,7 @@ static void on_tick(void *context)
 {
 	(void)context;
 	reap();
+	renew_next();
 	if (sv.draining)
 		drain_step();
 }
@@ -445,21 +565,21 @@ static int watch_signals(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-static int processes(int64_t wanted)
+static bool has_protocol(enum role role)
+{
+	for (int i = 0; i < sv.now.conf->listener_count; i++)
+		if (serves(role, &sv.now.conf->listeners[i]))
+			return true;
+	return false;
+}
+
+int supervise_processes(int64_t wanted)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (wanted)
 		return (int)wanted;
 	return cores < 2 ? 2 : cores > 32 ? 32 : (int)cores;
-}
-
-static bool has_protocol(enum role role)
-{
-	for (int i = 0; i < sv.what->conf->listener_count; i++)
-		if (serves(role, &sv.what->conf->listeners[i]))
-			return true;
-	return false;
 }
 
 int supervise(const struct supervised *what)
@@ -470,7 +590,7 @@ int supervise(const struct supervised *what)
 	};
 	struct peers_events events = { .signal = on_signal, .tick = on_tick };
 
-	sv.what = what;
+	sv.now = *what;
 	sv.peers = peers_new(ROLE_MAIN, 0, services, sizeof services / sizeof services[0]);
 	peers_set_events(sv.peers, &events);
 	stats_open(what->stats_fd, ROLE_MAIN, 0);
@@ -481,9 +601,9 @@ int supervise(const struct supervised *what)
 	add_children(ROLE_QUEUE, 1);
 	add_children(ROLE_DELIVER, 1);
 	if (has_protocol(ROLE_SMTP))
-		add_children(ROLE_SMTP, processes(what->conf->smtp_processes));
+		add_children(ROLE_SMTP, supervise_processes(what->conf->smtp_processes));
 	if (has_protocol(ROLE_IMAP))
-		add_children(ROLE_IMAP, processes(what->conf->imap_processes));
+		add_children(ROLE_IMAP, supervise_processes(what->conf->imap_processes));
 	start_due();
 	int status = peers_run(sv.peers);
 	peers_free(sv.peers);

@@ -62,15 +62,27 @@ static bool ask_done(
 	return ok;
 }
 
-bool ask_set_password(
-    uint64_t account, slice password, struct deadline deadline, struct error *error)
+static bool ask_set(enum message_type type, uint64_t account, slice text, struct deadline deadline,
+    struct error *error)
 {
 	struct message m;
 
-	message_begin(&m, MESSAGE_SET_PASSWORD);
+	message_begin(&m, type);
 	message_put_number(&m, account);
-	message_put_text(&m, password);
+	message_put_text(&m, text);
 	return ask_done(ROLE_AUTH, &m, deadline, error);
+}
+
+bool ask_set_password(
+    uint64_t account, slice password, struct deadline deadline, struct error *error)
+{
+	return ask_set(MESSAGE_SET_PASSWORD, account, password, deadline, error);
+}
+
+bool ask_set_verifier(
+    uint64_t account, slice verifier, struct deadline deadline, struct error *error)
+{
+	return ask_set(MESSAGE_SET_VERIFIER, account, verifier, deadline, error);
 }
 
 bool ask_remove_password(uint64_t account, struct deadline deadline, struct error *error)
@@ -80,4 +92,45 @@ bool ask_remove_password(uint64_t account, struct deadline deadline, struct erro
 	message_begin(&m, MESSAGE_REMOVE_PASSWORD);
 	message_put_number(&m, account);
 	return ask_done(ROLE_AUTH, &m, deadline, error);
+}
+
+bool ask_scram_salt(uint64_t account, slice name, struct deadline deadline,
+    unsigned *iterations_out, struct buf *salt_out, struct error *error)
+{
+	struct peers_reply reply;
+	struct message m;
+
+	message_begin(&m, MESSAGE_SCRAM_SALT);
+	message_put_number(&m, account);
+	message_put_text(&m, name);
+	bool ok = peers_ask(asked, ROLE_AUTH, &m, deadline, &reply, error);
+	message_free(&m);
+	if (!ok)
+		return false;
+	*iterations_out = (unsigned)message_get_number(&reply.in);
+	buf_add(salt_out, message_get_text(&reply.in));
+	ok = message_done(&reply.in) || error_local(error, "malformed salt from auth");
+	peers_reply_free(&reply);
+	return ok;
+}
+
+bool ask_scram_proof(uint64_t account, slice auth_message, slice proof, struct deadline deadline,
+    bool *right_out, struct buf *signature_out, struct error *error)
+{
+	struct peers_reply reply;
+	struct message m;
+
+	message_begin(&m, MESSAGE_SCRAM_PROOF);
+	message_put_number(&m, account);
+	message_put_text(&m, auth_message);
+	message_put_text(&m, proof);
+	bool ok = peers_ask(asked, ROLE_AUTH, &m, deadline, &reply, error);
+	message_free(&m);
+	if (!ok)
+		return false;
+	*right_out = message_get_number(&reply.in) == 1 && account != 0;
+	buf_add(signature_out, message_get_text(&reply.in));
+	ok = message_done(&reply.in) || error_local(error, "malformed answer from auth");
+	peers_reply_free(&reply);
+	return ok;
 }

@@ -25,6 +25,17 @@ bool ask_password(uint64_t account, slice password, struct deadline deadline, bo
 /* auth: sets or removes an account's password (control asks this). */
 bool ask_set_password(
     uint64_t account, slice password, struct deadline deadline, struct error *error);
+/* A verifier made by another server (vault/verifier.h); refused when its scheme is not known. */
+bool ask_set_verifier(
+    uint64_t account, slice verifier, struct deadline deadline, struct error *error);
 bool ask_remove_password(uint64_t account, struct deadline deadline, struct error *error);
+
+/* auth: what a SCRAM exchange needs of the account (RFC 5802). Nobody (account 0), and who has no
+ * verifier, gets a salt made from the name that is the same each time. */
+bool ask_scram_salt(uint64_t account, slice name, struct deadline deadline,
+    unsigned *iterations_out, struct buf *salt_out, struct error *error);
+/* auth: does the proof fit the AuthMessage? If so, ServerSignature is added to signature_out. */
+bool ask_scram_proof(uint64_t account, slice auth_message, slice proof, struct deadline deadline,
+    bool *right_out, struct buf *signature_out, struct error *error);
 
 #endif

@@ -38,22 +38,19 @@ struct session_private {
 	_Atomic int owner;
 	_Atomic int hold;
 	enum phase phase;
-	bool parked;       /* the reactor has it and waits; the reactor's own */
-	bool input_ended;  /* the client has closed its side */
-	bool broken;       /* the socket failed: close without a word */
-	bool closing;      /* close when the output is sent */
-	bool starttls;     /* shake hands when the output is sent */
-	bool wants_write;  /* TLS or the socket waits for room */
-	bool quick_only;   /* this turn is the reactor's */
-	bool midway;       /* the last frame was part of something longer */
-	bool lingering;    /* only what the client still sends is awaited (linger.c) */
-	size_t discarded;  /* octets read since then */
-	int64_t secure_us; /* the handshake began */
-	int64_t window_us; /* since then the rate of a chunked body is measured; 0: it is not */
-	uint64_t window_octets;
+	bool parked;      /* the reactor has it and waits; the reactor's own */
+	bool input_ended; /* the client has closed its side */
+	bool broken;      /* the socket failed: close without a word */
+	bool closing;     /* close when the output is sent */
+	bool starttls;    /* shake hands when the output is sent */
+	bool wants_write; /* TLS or the socket waits for room */
+	bool midway;      /* the last frame was part of something longer */
+	bool lingering;   /* only what the client still sends is awaited (linger.c) */
+	size_t discarded; /* octets read since then */
 	int timeout_ms;
 	unsigned rate;
-	uint64_t moved;          /* octets read or written since the timer was set */
+	uint64_t moved;          /* octets read or written in the window */
+	int64_t window_us;       /* since when a message's data is measured; 0: no data */
 	int64_t due_us;          /* of the timer; 0: none */
 	uint64_t watch, watched; /* wanted; as the reactor knows it */
 	bool noticed;
@@ -91,6 +88,7 @@ struct reactor {
 	int64_t drain_until_us; /* 0: not draining */
 	_Atomic bool draining;
 
+	pthread_mutex_t tls_lock;  /* config.tls */
 	pthread_mutex_t home_lock; /* home, notices, drain_ms */
 	struct list home;
 	uint64_t *notices;
@@ -110,9 +108,7 @@ struct reactor {
 /* session.c: what a turn does. True: the session may be parked; false: it is held. */
 struct session_private *session_new(struct reactor *r, int fd, const struct listener *listener);
 void session_free(struct session_private *p);
-bool session_turn(struct session_private *p, void *worker, struct arena *turn);
-/* The same in the reactor's thread, for what is quick and nothing beyond. */
-bool session_turn_quick(struct session_private *p, struct arena *turn);
+bool session_turn(struct session_private *p, void *worker, struct arena *turn, bool in_reactor);
 /* One attempt each to send and to receive; false when nothing moved. */
 void session_send(struct session_private *p);
 bool session_receive(struct session_private *p);
@@ -131,6 +127,9 @@ bool linger_wanted(const struct session_private *p);
 void linger_begin(struct session_private *p);
 /* Discards what came; true: the session may be closed. */
 bool linger_over(struct session_private *p);
+
+/* reactor.c: the server's side of a handshake on this socket. */
+struct tls *session_tls_new(struct reactor *r, int fd);
 
 /* The two doors. */
 void session_run(struct session_private *p);  /* reactor.c: to the workers */

@@ -28,6 +28,7 @@ struct reactor *reactor_new(const struct reactor_config *config)
 	list_init(&r->all);
 	list_init(&r->home);
 	list_init(&r->work);
+	pthread_mutex_init(&r->tls_lock, NULL);
 	pthread_mutex_init(&r->home_lock, NULL);
 	pthread_mutex_init(&r->work_lock, NULL);
 	pthread_cond_init(&r->work_there, NULL);
@@ -189,6 +190,23 @@ void reactor_notice(struct reactor *r, uint64_t key)
 		wake(r);
 }
 
+struct tls *session_tls_new(struct reactor *r, int fd)
+{
+	pthread_mutex_lock(&r->tls_lock);
+	struct tls *tls = tls_new(r->config.tls, fd);
+	pthread_mutex_unlock(&r->tls_lock);
+	return tls;
+}
+
+void reactor_set_tls(struct reactor *r, struct tls_context *tls)
+{
+	pthread_mutex_lock(&r->tls_lock);
+	struct tls_context *old = r->config.tls;
+	r->config.tls = tls;
+	pthread_mutex_unlock(&r->tls_lock);
+	tls_context_free(old); /* OpenSSL keeps what connections still use */
+}
+
 void reactor_drain(struct reactor *r, int grace_ms)
 {
 	pthread_mutex_lock(&r->home_lock);
@@ -271,23 +289,45 @@ static void say_goodbye(struct session_private *p, void (*say)(struct session *s
 	session_send(p);
 }
 
-/* A body in chunks gives its client a new timer with each; whether it keeps its rate is judged over
- * windows of the same length. */
-static bool too_slow(struct session_private *p)
+/* How long it may be silent. */
+static int patience_ms(const struct session_private *p)
 {
-	int64_t now = clock_us(), length = (int64_t)p->timeout_ms * 1000;
+	int handshake = p->reactor->config.handshake_ms;
 
-	if (p->phase != PHASE_FRAMES || p->frame.kind != FRAME_CHUNK || !p->rate || p->closing) {
-		p->window_us = 0;
-		return false;
+	return p->phase == PHASE_SECURE && handshake ? handshake : p->timeout_ms;
+}
+
+/* A handshake and a message's data come in many turns, and a timer begins anew with each of them: the
+ * one has a time as a whole, the other a rate that is judged over a window. False: too slow. */
+static bool keeps_pace(struct session_private *p)
+{
+	bool shakes = p->phase == PHASE_SECURE;
+	bool data = p->phase == PHASE_FRAMES && p->frame.kind != FRAME_LINE && p->rate;
+	int64_t now = clock_us(), length = now - p->window_us;
+
+	if ((!data && !shakes) || p->window_us == 0) {
+		p->window_us = data || shakes ? now : 0;
+		p->moved = 0;
+		return true;
 	}
-	if (p->window_us && now - p->window_us < length)
-		return false;
-	bool slow =
-	    p->window_us && p->window_octets * 1000000 / (uint64_t)(now - p->window_us) < p->rate;
+	if (length < patience_ms(p) * 1000LL)
+		return true;
+	bool kept = data && p->moved >= (uint64_t)(p->rate * length / 1000000);
 	p->window_us = now;
-	p->window_octets = 0;
-	return slow;
+	p->moved = 0;
+	return kept;
+}
+
+/* Nothing more is waited for, but for what is still to be sent. */
+static void give_up(struct session_private *p)
+{
+	log_info("session.expired", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+	    kv_str("why",
+		p->s.out.n ? "the client does not take its answers" : "the client is too slow"));
+	if (p->s.out.n > 0 || p->phase == PHASE_SECURE || p->closing)
+		p->broken = true;
+	else
+		say_goodbye(p, p->s.listener->protocol->expired);
 }
 
 /* `notice` may be called: between frames, and while the client takes its answers. */
@@ -325,13 +365,12 @@ static void settle(struct reactor *r, struct session_private *p)
 {
 	if (r->draining && !p->closing && idle(p) && p->s.state)
 		say_goodbye(p, p->s.listener->protocol->drained);
-	if (too_slow(p))
-		say_goodbye(p, p->s.listener->protocol->expired);
+	if (!p->closing && !p->broken && !keeps_pace(p))
+		give_up(p);
 	while (p->phase == PHASE_FRAMES && !p->closing && session_pending(p) && !session_ready(p) &&
 	    session_receive(p))
 		;
-	p->broken |= p->phase == PHASE_SECURE &&
-	    (r->draining || clock_us() - p->secure_us > (int64_t)p->timeout_ms * 1000);
+	p->broken |= r->draining && p->phase == PHASE_SECURE;
 	bool done = p->s.out.n == 0 &&
 	    (p->closing || (p->input_ended && (p->phase == PHASE_SECURE || !session_ready(p))));
 	if (p->broken) {
@@ -359,7 +398,7 @@ static void settle(struct reactor *r, struct session_private *p)
 	}
 	if (p->in.n == 0)
 		buf_free(&p->in);
-	wait_for_socket(r, p, p->timeout_ms);
+	wait_for_socket(r, p, patience_ms(p));
 }
 
 /* The socket is ready. Slow senders and slow readers never leave this function. */
@@ -384,10 +423,11 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 	}
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		session_receive(p);
-	for (int rounds = 0; rounds < 16 && !p->broken && session_quick(p); rounds++) {
+	for (int rounds = 0; rounds < 16 && !p->broken && !p->closing && session_quick(p);
+	     rounds++) {
 		timer_clear(p);
 		p->parked = false;
-		if (!session_turn_quick(p, turn))
+		if (!session_turn(p, NULL, turn, true))
 			return;
 		p->owner = OWNER_REACTOR;
 		arena_reset(turn);
@@ -398,27 +438,14 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 /* Time is up: too slow is fine while it keeps its rate. */
 static void expire(struct reactor *r, struct session_private *p)
 {
-	bool data = p->phase == PHASE_FRAMES && p->frame.kind != FRAME_LINE && p->rate;
-	uint64_t least = (uint64_t)p->rate * (uint64_t)p->timeout_ms / 1000;
-
 	if (p->lingering) {
 		close_session(r, p);
 		return;
 	}
-	if (data && p->moved >= least) {
-		timer_set(r, p, p->timeout_ms);
-		return;
-	}
-	log_info("session.expired", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
-	    kv_str("why",
-		p->s.out.n ? "the client does not take its answers" : "the client is too slow"));
-	bool stuck = p->s.out.n > 0 || p->phase == PHASE_SECURE || p->closing;
-	if (!stuck) {
-		say_goodbye(p, p->s.listener->protocol->expired);
-		settle(r, p);
-		return;
-	}
-	p->broken = true;
+	if (p->window_us && keeps_pace(p))
+		timer_set(r, p, patience_ms(p));
+	else
+		give_up(p);
 	settle(r, p);
 }
 
@@ -556,6 +583,7 @@ void reactor_run(struct reactor *r)
 
 void reactor_free(struct reactor *r)
 {
+	tls_context_free(r->config.tls);
 	close(r->epoll_fd);
 	close(r->wake_fd);
 	free(r->notices);

@@ -58,9 +58,8 @@ struct session_private *session_new(struct reactor *r, int fd, const struct list
 	frame_want(&p->frame, FRAME_LINE, 512);
 	p->phase = PHASE_OPEN;
 	if (listener->tls == LISTENER_TLS) {
-		p->tls = tls_new(r->config.tls, fd);
+		p->tls = session_tls_new(r, fd);
 		p->phase = PHASE_SECURE;
-		p->secure_us = clock_us();
 	}
 	return p;
 }
@@ -126,6 +125,11 @@ bool session_secure(const struct session *s)
 const char *session_tls_text(const struct session *s)
 {
 	return s->own->secured ? tls_text(s->own->tls) : "";
+}
+
+bool session_tls_binding(const struct session *s, slice type, struct buf *out)
+{
+	return s->own->secured && tls_binding(s->own->tls, type, out);
 }
 
 void session_watch(struct session *s, uint64_t key)
@@ -227,7 +231,6 @@ bool session_receive(struct session_private *p)
 	}
 	buf_grow(&p->in, got);
 	p->moved += got;
-	p->window_octets += got;
 	if (p->in.n == 0)
 		buf_free(&p->in);
 	return got > 0;
@@ -292,6 +295,7 @@ static void secure(struct session_private *p)
 	switch (tls_handshake(p->tls, why, sizeof why)) {
 	case TLS_DONE:
 		p->secured = true;
+		p->window_us = 0; /* its time is over; a message's data has its own */
 		p->phase = p->starttls ? PHASE_SECURED : PHASE_OPEN;
 		p->starttls = false;
 		break;
@@ -360,9 +364,8 @@ static void begin_tls(struct session_private *p)
 		    kv_num("octets", (int64_t)p->in.n),
 		    kv_str("why", "input after STARTTLS dropped"));
 	buf_free(&p->in);
-	p->tls = tls_new(p->reactor->config.tls, p->fd);
+	p->tls = session_tls_new(p->reactor, p->fd);
 	p->phase = PHASE_SECURE;
-	p->secure_us = clock_us();
 }
 
 /* false: held by somebody else now; hands off. */
@@ -394,22 +397,22 @@ static bool take_result(struct session_private *p, enum turn turn)
 	return true;
 }
 
-/* Another round in this turn? */
-static bool goes_on(struct session_private *p, int rounds, int64_t start)
+/* Another round in this turn? In the reactor only with what protocol->quick allows there. */
+static bool goes_on(struct session_private *p, int rounds, int64_t start, bool in_reactor)
 {
 	if (p->broken || p->closing || p->wants_write || rounds >= TURN_FRAMES ||
 	    clock_us() - start > TURN_US)
 		return false;
 	if (p->phase == PHASE_SECURE)
 		return false;
-	if (p->quick_only)
-		return session_quick(p);
 	if (p->phase == PHASE_MORE)
 		return p->s.out.n <= SESSION_MARK / 4;
-	return session_ready(p) || (session_receive(p) && session_ready(p));
+	if (!session_ready(p) && !(session_receive(p) && session_ready(p)))
+		return false;
+	return !in_reactor || session_quick(p);
 }
 
-static void turn_rounds(struct session_private *p, bool *held_out)
+static void turn_rounds(struct session_private *p, bool in_reactor, bool *held_out)
 {
 	int64_t start = clock_us();
 	int rounds = 0;
@@ -440,33 +443,22 @@ static void turn_rounds(struct session_private *p, bool *held_out)
 		else if (p->starttls)
 			p->closing = true; /* the client does not take a short line: give up */
 		rounds++;
-	} while (goes_on(p, rounds, start));
+	} while (goes_on(p, rounds, start, in_reactor));
 	session_send(p);
 }
 
-static bool run_turn(struct session_private *p, void *worker, struct arena *turn, bool quick_only)
+bool session_turn(struct session_private *p, void *worker, struct arena *turn, bool in_reactor)
 {
 	bool held;
 
-	p->quick_only = quick_only;
 	p->owner = OWNER_WORKER;
 	p->s.worker = worker;
 	p->s.turn = turn;
 	p->s.deadline = deadline_in_ms(TURN_DEADLINE_MS);
-	turn_rounds(p, &held);
+	turn_rounds(p, in_reactor, &held);
 	if (held)
 		return false;
 	p->s.worker = NULL;
 	p->s.turn = NULL;
 	return true;
-}
-
-bool session_turn(struct session_private *p, void *worker, struct arena *turn)
-{
-	return run_turn(p, worker, turn, false);
-}
-
-bool session_turn_quick(struct session_private *p, struct arena *turn)
-{
-	return run_turn(p, NULL, turn, true);
 }

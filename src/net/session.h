@@ -125,6 +125,9 @@ bool session_secure(const struct session *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" without TLS. */
 const char *session_tls_text(const struct session *s);
 
+/* Adds what binds an authentication to this TLS connection (tls_binding); false without TLS. */
+bool session_tls_binding(const struct session *s, slice type, struct buf *out);
+
 /* Calls `notice` whenever reactor_notice names this key; 0 ends it. While `notice` is being wanted the
  * session must be parked waiting for a line. */
 void session_watch(struct session *s, uint64_t key);

@@ -27,7 +27,6 @@ void timer_clear(struct session_private *p)
 void timer_set(struct reactor *r, struct session_private *p, int ms)
 {
 	timer_clear(p);
-	p->moved = 0;
 	p->due_us = clock_us() + (int64_t)ms * 1000;
 	list_push(&list_for(r, ms)->sessions, &p->timer);
 }

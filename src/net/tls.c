@@ -169,3 +169,44 @@ const char *tls_text(const struct tls *t)
 {
 	return t->text;
 }
+
+/* RFC 9266 §2: 32 octets for the label, without context. */
+static bool bind_exporter(const struct tls *t, struct buf *out)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	unsigned char octets[32];
+
+	if (SSL_version(t->ssl) < TLS1_3_VERSION ||
+	    SSL_export_keying_material(
+		t->ssl, octets, sizeof octets, label, sizeof label - 1, NULL, 0, 0) != 1)
+		return false;
+	buf_add(out, (slice){ (const char *)octets, sizeof octets });
+	return true;
+}
+
+/* RFC 5929 §4.1: the certificate's digest by the hash of its own signature, SHA-256 for weaker ones. */
+static bool bind_end_point(const struct tls *t, struct buf *out)
+{
+	X509 *certificate = SSL_get_certificate(t->ssl);
+	unsigned char octets[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	int hash = NID_undef;
+
+	if (!certificate || !X509_get_signature_info(certificate, &hash, NULL, NULL, NULL))
+		return false;
+	const EVP_MD *md = hash == NID_md5 || hash == NID_sha1 ? NULL : EVP_get_digestbynid(hash);
+	if (X509_digest(certificate, md ? md : EVP_sha256(), octets, &n) != 1)
+		return false;
+	buf_add(out, (slice){ (const char *)octets, n });
+	return true;
+}
+
+bool tls_binding(const struct tls *t, slice type, struct buf *out)
+{
+	bool bound = slice_eq(type, SLICE("tls-exporter"))  ? bind_exporter(t, out)
+	    : slice_eq(type, SLICE("tls-server-end-point")) ? bind_end_point(t, out)
+							    : false;
+
+	ERR_clear_error();
+	return bound;
+}

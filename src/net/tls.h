@@ -35,6 +35,9 @@ bool tls_pending(const struct tls *t);
 void tls_end(struct tls *t);
 /* tls_end, and frees. */
 void tls_free(struct tls *t);
+/* Adds channel binding data: "tls-exporter" (RFC 9266; TLS 1.3 only) or "tls-server-end-point" (RFC
+ * 5929 §4). false: no such type here. */
+bool tls_binding(const struct tls *t, slice type, struct buf *out);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 const char *tls_text(const struct tls *t);
 

@@ -189,7 +189,6 @@ static int stop_server(void **state)
 	pthread_join(threads[1], NULL);
 	peers_free(asking);
 	peers_free(signing);
-	tls_context_free(context);
 	SSL_CTX_free(client_context);
 	EVP_PKEY_free(key);
 	return close(listener.fd);

@@ -31,7 +31,7 @@ static void *work(void *argument)
 
 		char id[sizeof p->s.id];
 		memcpy(id, p->s.id, sizeof id);
-		if (session_turn(p, worker, turn))
+		if (session_turn(p, worker, turn, false))
 			session_park(p);
 		arena_reset(turn);
 		if (clock_us() - start > TURN_WARN_US)

@@ -65,6 +65,7 @@ struct pop3 {
 	slice user;             /* said by USER, or logged in; in the session's arena */
 	unsigned failed_logins, mistakes, users;
 	bool waiting; /* for the answer to AUTH */
+	struct sasl sasl;
 	struct pop3_job job;
 };
 
@@ -84,7 +85,6 @@ struct pop3_reply pop3_failed(struct pop3 *pop, const struct error *error);
 /* session.c */
 struct store *pop3_store(struct pop3 *pop);
 bool pop3_password_allowed(const struct pop3 *pop);
-struct pop3_reply pop3_login(struct pop3 *pop, slice user, slice password);
 struct pop3_reply pop3_auth_line(struct pop3 *pop, slice line);
 /* A message number that is there and not marked; its UID, 0 after *reply_out was set. */
 uint32_t pop3_message(struct pop3 *pop, struct cursor *args, struct pop3_reply *reply_out);

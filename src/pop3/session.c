@@ -63,7 +63,15 @@ static struct pop3_reply logged_in(struct pop3 *pop, slice user)
 	return pop3_ok(arena_printf(pop->s->turn, "%u messages", uid_set_count(&pop->uids)));
 }
 
-struct pop3_reply pop3_login(struct pop3 *pop, slice user, slice password)
+static struct pop3_reply wrong(struct pop3 *pop, slice user)
+{
+	pop->failed_logins++;
+	log_warn("pop3.login.wrong", kv_str("s", pop->s->id), kv_str("peer", pop->s->peer),
+	    kv_text("user", user));
+	return pop3_err("AUTH", "wrong name or password");
+}
+
+static struct pop3_reply login(struct pop3 *pop, slice user, slice password)
 {
 	struct error error;
 
@@ -72,10 +80,7 @@ struct pop3_reply pop3_login(struct pop3 *pop, slice user, slice password)
 	case LOGIN_RIGHT:
 		return logged_in(pop, user);
 	case LOGIN_WRONG:
-		pop->failed_logins++;
-		log_warn("pop3.login.wrong", kv_str("s", pop->s->id), kv_str("peer", pop->s->peer),
-		    kv_text("user", user));
-		return pop3_err("AUTH", "wrong name or password");
+		return wrong(pop, user);
 	case LOGIN_FAILED:
 		break;
 	}
@@ -106,60 +111,84 @@ struct pop3_reply pop3_cmd_pass(struct pop3 *pop, struct cursor *args)
 		return pop3_syntax(pop, args);
 	if (pop->user.n == 0)
 		return pop3_bad(pop, "USER comes first");
-	return pop3_login(pop, pop->user, args->rest);
+	return login(pop, pop->user, args->rest);
 }
 
-/* The answer to our "+ ": base64 of a PLAIN message, or "*" (RFC 5034 §4). */
+/* The answer to our "+ ", or an initial one: base64, or "*" (RFC 5034 §4). */
 struct pop3_reply pop3_auth_line(struct pop3 *pop, slice line)
 {
-	struct buf message;
-	slice user, password;
-	struct pop3_reply reply;
+	struct sasl_host host = store_sasl_host(&pop3_host, pop->s);
+	enum sasl_result result;
+	struct error error;
+	struct buf challenge;
 
 	pop->waiting = false;
-	session_want_line(pop->s, POP3_LINE);
-	if (slice_eq(line, SLICE("*")))
-		return pop3_bad(pop, "called off");
-	buf_init(&message, POP3_AUTH_LINE);
-	if (!base64_decode(line, &message)) {
-		reply = pop3_bad(pop, "expected base64");
-	} else if (!login_plain_parse(buf_slice(&message), &user, &password)) {
-		pop->failed_logins++;
-		reply = pop3_err("AUTH", "malformed, or for somebody else");
-	} else {
-		reply = pop3_login(pop, user, password);
+	buf_init(&challenge, 2 * SASL_MESSAGE);
+	result = sasl_line(&pop->sasl, &host, line, &challenge, &error);
+	if (result == SASL_CONTINUE) {
+		buf_adds(&pop->s->out, "+ ");
+		buf_add(&pop->s->out, buf_slice(&challenge));
+		buf_adds(&pop->s->out, "\r\n");
 	}
-	if (message.p)
-		explicit_bzero(message.p, message.n);
-	buf_free(&message);
-	return reply;
+	buf_free(&challenge);
+	session_want_line(pop->s, result == SASL_CONTINUE ? POP3_AUTH_LINE : POP3_LINE);
+	switch (result) {
+	case SASL_CONTINUE:
+		return (struct pop3_reply){ .status = POP3_WAIT };
+	case SASL_DONE:
+		pop->account = pop->sasl.account;
+		return logged_in(pop, pop->sasl.name);
+	case SASL_WRONG:
+		return wrong(pop, pop->sasl.name);
+	case SASL_MALFORMED:
+		return pop3_bad(pop, arena_str(pop->s->turn, slice_of(error.said)));
+	case SASL_FAILED:
+		break;
+	}
+	return pop3_failed(pop, &error);
 }
 
-/* "AUTH" [SP "PLAIN" [SP initial-response]]; alone it lists the mechanisms (RFC 5034 §4) */
+static struct pop3_reply list_mechanisms(struct pop3 *pop, const struct sasl_host *host)
+{
+	struct buf *out = &pop->s->out;
+
+	buf_adds(out, "+OK mechanisms");
+	sasl_offer(host, "\r\n", out);
+	buf_adds(out, "\r\n.\r\n");
+	return (struct pop3_reply){ .status = POP3_DONE };
+}
+
+/* "AUTH" [SP mechanism [SP initial-response]]; alone it lists the mechanisms (RFC 5034 §4) */
 struct pop3_reply pop3_cmd_auth(struct pop3 *pop, struct cursor *args)
 {
-	if (cursor_end(args)) {
-		buf_addf(&pop->s->out, "+OK mechanisms\r\n%s.\r\n",
-		    pop3_password_allowed(pop) ? "PLAIN\r\n" : "");
-		return (struct pop3_reply){ .status = POP3_DONE };
-	}
+	struct sasl_host host = store_sasl_host(&pop3_host, pop->s);
+
+	if (cursor_end(args))
+		return list_mechanisms(pop, &host);
 	cursor_char(args, ' ', "one space");
-	slice mechanism = cursor_span(args, OCTET_IMAP_ATOM, "mechanism");
+	slice name = cursor_span(args, OCTET_IMAP_ATOM, "mechanism");
 	bool initial = cursor_try_char(args, ' ');
 	if (args->expected || (!initial && !cursor_done(args)))
 		return pop3_syntax(pop, args);
-	if (!slice_eq_nocase(mechanism, SLICE("PLAIN")))
-		return pop3_err(NULL, "no such mechanism");
 	if (!pop3_password_allowed(pop))
 		return pop3_err(NULL, "start TLS first");
-	if (initial)
-		return pop3_auth_line(pop, args->rest);
-	session_want_line(pop->s, POP3_AUTH_LINE);
-	buf_adds(&pop->s->out, "+ \r\n");
-	return (struct pop3_reply){ .status = POP3_WAIT };
+	const struct sasl_mechanism *mechanism = sasl_find(name, &host);
+	if (!mechanism)
+		return pop3_err(NULL, "no such mechanism");
+	sasl_begin(&pop->sasl, mechanism, pop->s->arena);
+	return pop3_auth_line(pop, initial ? args->rest : (slice){ 0 });
 }
 
 /* ---- the rest of AUTHORIZATION ---- */
+
+static void print_login(struct pop3 *pop, struct buf *out)
+{
+	struct sasl_host host = store_sasl_host(&pop3_host, pop->s);
+
+	buf_adds(out, "USER\r\nSASL");
+	sasl_offer(&host, " ", out);
+	buf_adds(out, "\r\n");
+}
 
 /* "CAPA"   RFC 2449 §5 */
 struct pop3_reply pop3_cmd_capa(struct pop3 *pop, struct cursor *args)
@@ -172,7 +201,7 @@ struct pop3_reply pop3_cmd_capa(struct pop3 *pop, struct cursor *args)
 	    "+OK what there is\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 	    "PIPELINING\r\n");
 	if (pop->state == POP3_STRANGER && pop3_password_allowed(pop))
-		buf_adds(out, "USER\r\nSASL PLAIN\r\n");
+		print_login(pop, out);
 	if (pop->state == POP3_STRANGER && pop->s->listener->tls == LISTENER_STARTTLS &&
 	    !session_secure(pop->s))
 		buf_adds(out, "STLS\r\n");

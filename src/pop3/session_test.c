@@ -101,7 +101,7 @@ static void plain_is_taken_with_and_without_initial_response(void **state)
 	int fd = server_connect();
 
 	server_hear(fd, "+OK Hauberk ready\r\n");
-	talk(fd, "AUTH\r\n", "+OK mechanisms\r\nPLAIN\r\n.\r\n");
+	talk(fd, "AUTH\r\n", "+OK mechanisms\r\nPLAIN\r\nLOGIN\r\n.\r\n");
 	talk(fd, "AUTH PLAIN\r\n", "+ \r\n");
 	talk(fd, "*\r\n", "-ERR called off\r\n");
 	talk(fd, "AUTH PLAIN\r\n", "+ \r\n");

@@ -40,7 +40,10 @@ enum message_type {
 	/* to auth */
 	MESSAGE_VERIFY_PASSWORD, /* N account (0: nobody), T password -> N right (0 or 1) */
 	MESSAGE_SET_PASSWORD,    /* N account, T password -> */
+	MESSAGE_SET_VERIFIER,    /* N account, T verifier of another server -> */
 	MESSAGE_REMOVE_PASSWORD, /* N account -> */
+	MESSAGE_SCRAM_SALT,      /* N account (0: nobody), T name -> N iterations, T salt */
+	MESSAGE_SCRAM_PROOF, /* N account, T AuthMessage, T proof -> N right (0 or 1), T signature */
 	/* smtp to queue */
 	MESSAGE_SEGMENT_OPEN, /* N segment: this process appends only to this one from now on */
 	MESSAGE_ACCEPTED, /* N segment, N place, N length, N alone (1: the segment's only one) -> */

@@ -487,7 +487,7 @@ void peers_tell_all(struct peers *p, enum role role, const struct message *m)
 		peers_tell(p, role, i, m, -1);
 }
 
-bool peers_request(struct peers *p, enum role role, int instance, const struct message *m,
+bool peers_request(struct peers *p, enum role role, int instance, const struct message *m, int fd,
     void (*answered)(void *, bool, struct message_reader *), void *context)
 {
 	pthread_mutex_lock(&p->lock);
@@ -501,7 +501,7 @@ bool peers_request(struct peers *p, enum role role, int instance, const struct m
 			.context = context };
 		map_set(&p->pending, q->id, q);
 		/* A failed send marks the channel lost; dropping it ends this question too. */
-		send_locked(p, c, m, CHANNEL_ASKS, q->id, -1);
+		send_locked(p, c, m, CHANNEL_ASKS, q->id, fd);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return q != NULL;

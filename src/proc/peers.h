@@ -86,9 +86,9 @@ void peers_reply_free(struct peers_reply *reply);
 bool peers_tell(struct peers *p, enum role role, int instance, const struct message *m, int fd);
 /* To every process of that role that is there. */
 void peers_tell_all(struct peers *p, enum role role, const struct message *m);
-/* Asks one process; the answer comes to answered(context, ok, reader) in the loop's thread; ok is
+/* Asks one process, with a descriptor or -1 (still the caller's); the answer comes to answered(context, ok, reader) in the loop's thread; ok is
  * false when the process ended first. false: it is not there, nothing will come. */
-bool peers_request(struct peers *p, enum role role, int instance, const struct message *m,
+bool peers_request(struct peers *p, enum role role, int instance, const struct message *m, int fd,
     void (*answered)(void *context, bool ok, struct message_reader *in), void *context);
 
 /* Answers and ends the call; the message is still the caller's. */

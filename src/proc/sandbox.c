@@ -194,12 +194,14 @@ bool sandbox_lock(const struct sandbox *s, struct error *error)
 	struct sigaction action = { .sa_sigaction = refused_call,
 		.sa_flags = SA_SIGINFO | SA_NODEFER };
 	struct rlimit no_core = { 0, 0 };
+	struct sandbox all = *s;
 
 	kill_on_refusal = mode && strcmp(mode, "kill") == 0;
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (sigaction(SIGSYS, &action, NULL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_local(error, "sandbox: %s", strerror(errno));
-	if (!landlock_lock(s, error))
+	sandbox_sanitizer_folders(&all);
+	if (!landlock_lock(&all, error))
 		return false;
 	if (sandbox_sanitizer())
 		return true;

@@ -66,5 +66,7 @@ const int *sandbox_calls(enum sandbox_group group);
 /* The filter of sanitizer builds (sandbox_sanitizer.c): everything but what must never happen.
  * false in other builds. */
 bool sandbox_sanitizer(void);
+/* Adds what the runtime of a sanitizer build reads; nothing in another build. */
+void sandbox_sanitizer_folders(struct sandbox *s);
 
 #endif

@@ -18,7 +18,7 @@ static const int base[] = {
 	CALL(tgkill), CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn),
 	CALL(sigaltstack), CALL(exit), CALL(exit_group),
 	/* what is open */
-	CALL(read), CALL(write), CALL(writev), CALL(close), CALL(fcntl), CALL(lseek),
+	CALL(read), CALL(pread64), CALL(write), CALL(writev), CALL(close), CALL(fcntl), CALL(lseek),
 	CALL(getrandom),
 	/* asking about oneself */
 	CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid), CALL(getrusage), CALL(uname),
@@ -34,8 +34,8 @@ static const int sessions[] = { CALL(accept4), CALL(sendto), CALL(recvfrom), CAL
 
 static const int reading[] = { CALL(open), CALL(openat), CALL(stat), CALL(lstat), CALL(fstat),
 	CALL(newfstatat), CALL(statx), CALL(access), CALL(faccessat), CALL(faccessat2),
-	CALL(readlink), CALL(readlinkat), CALL(pread64), CALL(preadv), CALL(getdents64),
-	CALL(getcwd), CALL(fstatfs), CALL(statfs), CALL(fadvise64), -1 };
+	CALL(readlink), CALL(readlinkat), CALL(preadv), CALL(getdents64), CALL(getcwd),
+	CALL(fstatfs), CALL(statfs), CALL(fadvise64), -1 };
 
 static const int writing[] = { CALL(pwrite64), CALL(pwritev), CALL(fsync), CALL(fdatasync),
 	CALL(ftruncate), CALL(fallocate), CALL(rename), CALL(renameat), CALL(renameat2), CALL(link),

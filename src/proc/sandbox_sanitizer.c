@@ -17,6 +17,13 @@
 #endif
 
 #ifdef SANITIZER
+/* Threads to stop are found under /proc; a report names lines read from the program's own file. */
+void sandbox_sanitizer_folders(struct sandbox *s)
+{
+	sandbox_folder(s, "/proc", SANDBOX_READS);
+	sandbox_folder(s, "/proc/self/exe", SANDBOX_READS);
+}
+
 bool sandbox_sanitizer(void)
 {
 	static const int never[] = { SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(setuid),
@@ -31,6 +38,11 @@ bool sandbox_sanitizer(void)
 	return ok;
 }
 #else
+void sandbox_sanitizer_folders(struct sandbox *s)
+{
+	(void)s;
+}
+
 bool sandbox_sanitizer(void)
 {
 	return false;

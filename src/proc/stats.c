@@ -67,6 +67,7 @@ const char *stats_name(enum statistic stat)
 		[STAT_HELD] = "held",
 		[STAT_LOGINS] = "logins",
 		[STAT_REFUSED] = "refused",
+		[STAT_SCRAM] = "scram",
 	};
 
 	return names[stat];

@@ -20,6 +20,7 @@ enum statistic {
 	STAT_HELD,      /* items that need a person */
 	STAT_LOGINS,
 	STAT_REFUSED, /* failed logins */
+	STAT_SCRAM,   /* of auth: 1 while every account has a SCRAM verifier */
 	STAT_COUNT
 };
 

@@ -261,7 +261,7 @@ static void hand(struct item *item, uint64_t low)
 	message_put_number(&m, low);
 	message_put_text(&m, buf_slice(&item->done));
 	list_remove(&item->link);
-	if (peers_request(q.peers, ROLE_DELIVER, 0, &m, answered, item)) {
+	if (peers_request(q.peers, ROLE_DELIVER, 0, &m, -1, answered, item)) {
 		item->handed = true;
 		q.handed++;
 	} else {

@@ -153,7 +153,7 @@ static void say_accepted(struct announcement *a)
 	message_put_number(&m, a->place);
 	message_put_number(&m, a->length);
 	message_put_number(&m, a->alone);
-	a->asked = peers_request(a->spool->peers, ROLE_QUEUE, 0, &m, announced, a);
+	a->asked = peers_request(a->spool->peers, ROLE_QUEUE, 0, &m, -1, announced, a);
 	message_free(&m);
 }
 

@@ -24,7 +24,7 @@ static void begin_message(struct session *s, struct transaction *tx)
 {
 	const struct smtp *smtp = s->state;
 	struct envelope envelope = { .sender = tx->sender,
-		.login = buf_slice(&smtp->login),
+		.login = smtp->login,
 		.peer = slice_of(s->peer),
 		.session = slice_of(s->id),
 		.arrived_us = clock_wall_us(),
@@ -109,7 +109,7 @@ struct reply data_committed(struct session *s)
 		log_info("accepted", kv_str("s", s->id), kv_str("q", id), kv_str("peer", s->peer),
 		    kv_text("from", tx->sender), kv_text("to", tx->recipients[0].address),
 		    kv_num("recipients", (int64_t)tx->recipient_count),
-		    kv_text("login", buf_slice(&smtp->login)),
+		    kv_text("login", smtp->login),
 		    kv_num("ms", (clock_us() - tx->began_us) / 1000));
 		r = reply(s, 250, "2.0.0", "accepted as %s", id);
 	} else {

@@ -24,11 +24,16 @@ struct reply cmd_ehlo(struct session *s, struct cursor *c)
 	if (!take_name(s, c))
 		return reply_syntax(s, c);
 	smtp->extended = true;
-	return reply(s, 250, NULL,
-	    "%s greets %.*s\nPIPELINING\nSIZE %llu\n8BITMIME\nENHANCEDSTATUSCODES%s%s",
+	struct buf auth;
+	buf_init(&auth, 500);
+	if (!smtp->account)
+		auth_offer(s, &auth);
+	struct reply r = reply(s, 250, NULL,
+	    "%s greets %.*s\nPIPELINING\nSIZE %llu\n8BITMIME\nENHANCEDSTATUSCODES%s%s%.*s",
 	    smtp_conf->hostname, SLICE_ARG(smtp->hello), (unsigned long long)smtp_conf->max_message,
-	    offers_tls ? "\nSTARTTLS" : "",
-	    auth_possible(s) && !smtp->account ? "\nAUTH PLAIN LOGIN" : "");
+	    offers_tls ? "\nSTARTTLS" : "", auth.n ? "\nAUTH" : "", SLICE_ARG(buf_slice(&auth)));
+	buf_free(&auth);
+	return r;
 }
 
 struct reply cmd_helo(struct session *s, struct cursor *c)

@@ -7,6 +7,7 @@
 #include "smtp/data.h"
 #include "smtp/parse.h"
 #include "smtp/smtp.h"
+#include "vault/sasl.h"
 
 #define SMTP_LINE        2000 /* octets of a command line; RFC 5321 asks for 512 and what extensions add */
 #define SMTP_AUTH_LINE   12288 /* RFC 4954 §4 */
@@ -31,9 +32,6 @@ struct reply reply(struct session *s, int code, const char *enhanced, const char
 struct reply reply_syntax(struct session *s, const struct cursor *c);
 void reply_write(struct session *s, const struct reply *r);
 
-/* Where a client is in an AUTH exchange (RFC 4954). */
-enum auth_step { AUTH_NONE, AUTH_PLAIN, AUTH_LOGIN_NAME, AUTH_LOGIN_PASSWORD };
-
 /* From MAIL to the end of the message. */
 struct transaction {
 	struct arena *arena;
@@ -49,15 +47,14 @@ struct transaction {
 };
 
 struct smtp {
-	/* A client may repeat what sets these as often as it likes: they never grow. */
-	struct buf hello; /* the client's name; empty before EHLO or HELO */
+	struct buf
+	    hello; /* the client's name, as often as it says one; empty before EHLO or HELO */
 	bool extended;
 	int64_t account; /* who logged in; 0: nobody */
-	struct buf login;
+	slice login;
 	int errors, login_failures;
 	unsigned messages;
-	enum auth_step auth;
-	struct buf auth_name; /* of AUTH LOGIN */
+	struct sasl sasl; /* its mechanism is set during an AUTH exchange */
 	bool in_data;
 	struct transaction *tx;
 };
@@ -101,8 +98,8 @@ struct reply cmd_starttls(struct session *s, struct cursor *c);
 struct reply cmd_auth(struct session *s, struct cursor *c);
 /* A line of an AUTH exchange. */
 struct reply auth_line(struct session *s, slice line);
-/* Passwords may be sent on this connection now. */
-bool auth_possible(const struct session *s);
+/* Adds the mechanisms offered now, a blank before each; nothing when there are none. */
+void auth_offer(struct session *s, struct buf *out);
 
 /* A chunk of a message, and what is said when it has ended. */
 struct reply data_chunk(struct session *s, slice chunk);

@@ -216,7 +216,7 @@ static const struct {
 	{ "noop anything\r\n", "250 2.0.0" },
 	{ "MAIL FROM:<>\r\n", "503 5.5.1 say EHLO" },
 	{ "AUTH PLAIN\r\n", "503 5.5.1" },
-	{ "STARTTLS\r\n", "503 5.5.1" },
+	{ "STARTTLS\r\n", "502 5.5.1" },
 	{ "EHLO\r\n", "501 5.5.4" },
 	{ "EHLO  \r\n", "501 5.5.4" },
 	{ "HELO two words\r\n", "501 5.5.4" },
@@ -439,7 +439,7 @@ static void logins_go_right_and_wrong(void **state)
 	expect(fd, "AUTH PLAIN =\r\n", "501");
 	expect(fd, "AUTH PLAIN not*base64\r\n", "501");
 	expect(fd, "AUTH LOGIN\r\n", "334");
-	expect(fd, "*\r\n", "501 5.0.0");
+	expect(fd, "*\r\n", "501 5.5.2 called off");
 	expect(fd, "MAIL FROM:<>\r\n", "250");
 	expect(fd, "AUTH PLAIN " ALICE "\r\n", "503");
 	expect(fd, "RSET\r\n", "250");

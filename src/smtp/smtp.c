@@ -22,7 +22,7 @@ static const struct command commands[] = {
 	{ "HELP", cmd_help, WHEN_QUICK, "5321 4.1.1.8" },
 	{ "EXPN", cmd_absent, WHEN_QUICK, "5321 4.1.1.7" },
 	{ "BDAT", cmd_absent, WHEN_QUICK, "3030" },
-	{ "STARTTLS", cmd_starttls, WHEN_HELLO | WHEN_NO_TX, "3207" },
+	{ "STARTTLS", cmd_starttls, WHEN_NO_TX, "3207" }, /* some clients greet only afterwards */
 	{ "AUTH", cmd_auth, WHEN_HELLO | WHEN_NO_TX, "4954" },
 };
 
@@ -51,11 +51,10 @@ void smtp_reset(struct smtp *smtp)
 {
 	tx_end(smtp);
 	buf_free(&smtp->hello);
-	buf_free(&smtp->login);
-	buf_free(&smtp->auth_name);
 	smtp->extended = false;
 	smtp->account = 0;
-	smtp->auth = AUTH_NONE;
+	smtp->login = (slice){ 0 };
+	smtp->sasl = (struct sasl){ 0 };
 	smtp->in_data = false;
 }
 
@@ -103,7 +102,7 @@ static struct reply check_when(struct session *s, const struct command *command)
 		return out_of_order(s, "say EHLO first");
 	if ((command->when & WHEN_ALLOWED) && s->listener->submission && !smtp->account)
 		return reply(s, 530, "5.7.0", "log in first%s",
-		    auth_possible(s) ? "" : "; STARTTLS, then AUTH");
+		    session_secure(s) || s->listener->plain_login ? "" : "; STARTTLS, then AUTH");
 	if ((command->when & WHEN_NO_TX) && smtp->tx)
 		return out_of_order(s, "not inside a mail transaction");
 	if ((command->when & WHEN_TX) && !smtp->tx)
@@ -151,17 +150,11 @@ static struct reply handle_line(struct session *s, slice line)
 		    TURN_CLOSE; /* whatever follows may be meant for another server's reading of it */
 		return r;
 	}
-	if (smtp->auth)
+	if (smtp->sasl.mechanism)
 		return auth_line(s, line);
 	if (line.n > SMTP_LINE && !slice_starts_nocase(line, SLICE("AUTH ")))
 		return reply(s, 500, "5.5.6", "the line is longer than %d octets", SMTP_LINE);
 	return run_command(s, line);
-}
-
-/* May the line hold a password? Also when it is not quite the command that it was meant to be. */
-static bool secret(const struct smtp *smtp, slice line)
-{
-	return smtp->auth || slice_starts_nocase(slice_trim(line), SLICE("AUTH"));
 }
 
 /* Says it, logs refusals once, and counts mistakes. */
@@ -195,12 +188,11 @@ static enum turn frame(struct session *s, slice octets)
 {
 	struct smtp *smtp = s->state;
 
-	if (!smtp->in_data) {
-		/* Asked before: handling the line ends the exchange that it belongs to. */
-		slice shown = secret(smtp, octets) ? SLICE("AUTH ...") : octets;
-
-		return answer(s, handle_line(s, octets), shown);
-	}
+	/* Told apart before the line is handled: after a wrong password the exchange is over. */
+	bool secret =
+	    smtp->sasl.mechanism || slice_starts_nocase(slice_trim(octets), SLICE("AUTH"));
+	if (!smtp->in_data)
+		return answer(s, handle_line(s, octets), secret ? SLICE("AUTH ...") : octets);
 	struct reply r = data_chunk(s, octets);
 	if (!smtp->in_data)
 		expect_line(s);
@@ -221,8 +213,6 @@ static enum turn greet(struct session *s)
 	struct smtp *smtp = NEW(struct smtp);
 
 	buf_init(&smtp->hello, SMTP_NAME);
-	buf_init(&smtp->login, SMTP_AUTH_LINE);
-	buf_init(&smtp->auth_name, SMTP_AUTH_LINE);
 	s->state = smtp;
 	expect_line(s);
 	session_set_rate(s, smtp_conf->data_rate);
@@ -247,7 +237,7 @@ static enum turn oversized(struct session *s)
 {
 	struct smtp *smtp = s->state;
 
-	smtp->auth = AUTH_NONE;
+	smtp->sasl.mechanism = NULL;
 	return answer(s,
 	    reply(s, 500, "5.5.6", "the line is longer than %d octets", SMTP_AUTH_LINE),
 	    SLICE("(a line too long)"));
@@ -257,7 +247,7 @@ static bool quick(const struct session *s, slice line)
 {
 	const struct smtp *smtp = s->state;
 
-	if (!smtp || smtp->in_data || smtp->auth)
+	if (!smtp || smtp->in_data || smtp->sasl.mechanism)
 		return false;
 	const struct command *command = command_find(line);
 	return command && (command->when & WHEN_QUICK);

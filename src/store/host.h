@@ -11,7 +11,7 @@
 #define STORE_HOST_H
 
 #include "store/store.h"
-#include "vault/login.h"
+#include "vault/sasl.h"
 
 struct store_host {
 	/* The store of the worker that runs the session. */
@@ -19,6 +19,8 @@ struct store_host {
 	/* As login_check(), with the worker's directory. */
 	enum login_answer (*login)(void *worker, slice name, slice password,
 	    struct deadline deadline, int64_t *account_out, struct error *error);
+	/* Name to account: 0 where there is none, or it is disabled; false: nobody could say. */
+	bool (*find)(void *worker, slice name, int64_t *account_out, struct error *error);
 	/* Tells the other sessions, of all processes, what was changed. */
 	void (*notify)(void *worker, const struct store_notice *notice);
 	int login_timeout_ms; /* silence allowed between commands before the login */
@@ -31,6 +33,15 @@ static inline uint64_t store_watch_key(int64_t account, int64_t mailbox)
 {
 	/* Odd multiplier: mailboxes of one account never meet; two accounts' meeting only costs a look. */
 	return ((uint64_t)account << 24 ^ (uint64_t)mailbox) * 2 + 1;
+}
+
+/* What an authentication of this session works with. */
+static inline struct sasl_host store_sasl_host(const struct store_host *host, struct session *s)
+{
+	struct sasl_host sasl = { .context = s->worker, .login = host->login, .find = host->find };
+
+	sasl_host_fill(&sasl, s);
+	return sasl;
 }
 
 #endif

@@ -1,50 +1,64 @@
 #include "vault/auth.h"
 
-#include <crypt.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
 
 #include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "proc/stats.h"
+#include "vault/remember.h"
+#include "vault/scram.h"
+#include "vault/verifier.h"
 
-#define AUTH_QUEUE   1000 /* questions that may wait; more are told "later" */
-#define PASSWORD_MAX 512  /* octets; libxcrypt's own limit */
-#define VERIFIER_MAX 384
-#define DB_WAIT_MS   5000
+#define AUTH_QUEUE 1000 /* questions that may wait; more are told "later" */
+#define DB_WAIT_MS 5000
 
-enum { Q_FIND, Q_SET, Q_REMOVE };
+enum { Q_FIND, Q_SET, Q_REMOVE, Q_WITHOUT_SCRAM };
 
 static const struct db_table tables[] = {
 	{ .name = "verifier",
 	    .key = "account_id",
 	    .rowid = "account_id",
-	    .columns = { { "account_id", DB_ID }, { "verifier", DB_TEXT },
-		{ "changed", DB_TIME } } },
+	    .columns = { { "account_id", DB_ID }, { "verifier", DB_TEXT }, { "changed", DB_TIME },
+		{ "scram", DB_TEXT } } },
+};
+
+static const struct db_migration migrations[] = {
+	{ .version = 2, .table = "verifier", .column = { "scram", DB_TEXT } },
 };
 
 static const struct db_query queries[] = {
-	[Q_FIND] = { "find", "SELECT verifier FROM verifier WHERE account_id = ?1" },
+	[Q_FIND] = { "find",
+	    "SELECT verifier, changed, scram FROM verifier WHERE account_id = ?1" },
 	[Q_SET] = { "set",
-	    "INSERT INTO verifier (account_id, verifier, changed) VALUES (?1, ?2, ?3) "
-	    "ON CONFLICT (account_id) DO UPDATE SET verifier = ?2, changed = ?3" },
+	    "INSERT INTO verifier (account_id, verifier, changed, scram) "
+	    "VALUES (?1, ?2, ?3, ?4) ON CONFLICT (account_id) "
+	    "DO UPDATE SET verifier = ?2, changed = ?3, scram = ?4" },
 	[Q_REMOVE] = { "remove", "DELETE FROM verifier WHERE account_id = ?1" },
+	[Q_WITHOUT_SCRAM] = { "without scram", "SELECT COUNT(*) FROM verifier WHERE scram = ''" },
 };
 
 const struct db_program auth_program = {
 	.name = "auth",
-	.version = 1,
+	.version = 2,
 	.tables = tables,
 	.table_count = sizeof tables / sizeof tables[0],
+	.migrations = migrations,
+	.migration_count = sizeof migrations / sizeof migrations[0],
 	.queries = queries,
 	.query_count = sizeof queries / sizeof queries[0],
 };
 
 static struct db *db;
 static pthread_mutex_t db_lock = PTHREAD_MUTEX_INITIALIZER;
-static char nobody[CRYPT_OUTPUT_SIZE]; /* a verifier that no password fits */
+static char nobody[VERIFIER_MAX];  /* a verifier that no password fits */
+static unsigned char salt_key[32]; /* makes the salts of those who have none */
 
 struct task {
 	struct link link;
@@ -55,49 +69,6 @@ static struct list tasks;
 static size_t task_count;
 static pthread_mutex_t task_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t task_there = PTHREAD_COND_INITIALIZER;
-
-/* ---- verifiers ---- */
-
-static bool make_verifier(slice password, char *out, size_t size, struct error *error)
-{
-	struct crypt_data data = { 0 };
-	char salt[CRYPT_GENSALT_OUTPUT_SIZE], text[PASSWORD_MAX + 1];
-	const char *made = NULL;
-
-	snprintf(text, sizeof text, "%.*s", SLICE_ARG(password));
-	if (crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof salt))
-		made = crypt_rn(text, salt, &data, sizeof data);
-	if (made)
-		snprintf(out, size, "%s", made);
-	explicit_bzero(text, sizeof text);
-	explicit_bzero(&data, sizeof data);
-	return made || error_local(error, "no yescrypt verifier could be made");
-}
-
-static bool same(const char *a, const char *b)
-{
-	size_t n = strlen(a);
-	unsigned char difference = 0;
-
-	if (n != strlen(b))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		difference |= (unsigned char)(a[i] ^ b[i]);
-	return difference == 0;
-}
-
-static bool password_fits(slice password, const char *verifier)
-{
-	struct crypt_data data = { 0 };
-	char text[PASSWORD_MAX + 1];
-
-	snprintf(text, sizeof text, "%.*s", SLICE_ARG(password));
-	const char *made = crypt_rn(text, verifier, &data, sizeof data);
-	bool fits = made && made[0] != '*' && same(made, verifier);
-	explicit_bzero(text, sizeof text);
-	explicit_bzero(&data, sizeof data);
-	return fits;
-}
 
 /* ---- auth.db; one handle, one user at a time ---- */
 
@@ -111,26 +82,53 @@ static struct db_stmt *use(size_t query, int64_t account)
 	return st;
 }
 
-static bool find_verifier(
-    int64_t account, char *out, size_t size, bool *found_out, struct error *error)
+/* What is kept of an account's password. */
+struct kept {
+	bool found;
+	char verifier[VERIFIER_MAX];
+	char scram[SCRAM_TEXT];
+	int64_t changed_us;
+};
+
+static bool find_kept(int64_t account, struct kept *out, struct error *error)
 {
+	*out = (struct kept){ 0 };
+	if (account == 0)
+		return true;
 	pthread_mutex_lock(&db_lock);
 	struct db_stmt *st = use(Q_FIND, account);
-	*found_out = db_step(st);
-	if (*found_out)
-		snprintf(out, size, "%.*s", SLICE_ARG(db_column_text(st, 0)));
+	out->found = db_step(st);
+	if (out->found) {
+		snprintf(
+		    out->verifier, sizeof out->verifier, "%.*s", SLICE_ARG(db_column_text(st, 0)));
+		out->changed_us = db_column_time(st, 1);
+		snprintf(out->scram, sizeof out->scram, "%.*s", SLICE_ARG(db_column_text(st, 2)));
+	}
 	bool ok = db_done(st, error);
 	pthread_mutex_unlock(&db_lock);
 	return ok;
 }
 
-static bool set_verifier(int64_t account, const char *verifier, struct error *error)
+/* Tells all processes whether SCRAM can be offered: whether everybody could use it. */
+static bool publish_scram(struct error *error)
+{
+	db_set_deadline(db, deadline_in_ms(DB_WAIT_MS));
+	struct db_stmt *st = db_use(db, Q_WITHOUT_SCRAM);
+	int64_t without = db_step(st) ? db_column_number(st, 0) : 1;
+	bool ok = db_done(st, error);
+
+	stats_set(STAT_SCRAM, ok && without == 0);
+	return ok;
+}
+
+static bool set_kept(int64_t account, slice verifier, slice scram, struct error *error)
 {
 	pthread_mutex_lock(&db_lock);
 	struct db_stmt *st = use(Q_SET, account);
-	db_bind_text(st, 2, slice_of(verifier));
+	db_bind_text(st, 2, verifier);
 	db_bind_time(st, 3, clock_wall_us());
-	bool ok = db_run(st, error);
+	db_bind_text(st, 4, scram);
+	bool ok = db_run(st, error) && publish_scram(error);
 	pthread_mutex_unlock(&db_lock);
 	return ok;
 }
@@ -138,7 +136,7 @@ static bool set_verifier(int64_t account, const char *verifier, struct error *er
 static bool remove_verifier(int64_t account, struct error *error)
 {
 	pthread_mutex_lock(&db_lock);
-	bool ok = db_run(use(Q_REMOVE, account), error);
+	bool ok = db_run(use(Q_REMOVE, account), error) && publish_scram(error);
 	pthread_mutex_unlock(&db_lock);
 	return ok;
 }
@@ -147,35 +145,49 @@ bool auth_open(const char *path, struct error *error)
 {
 	struct db_options options = { .journal = DB_ROLLBACK, .sync = DB_SYNC_FULL, .mode = 0600 };
 
-	if (!make_verifier(SLICE("nobody has this password"), nobody, sizeof nobody, error))
+	if (!verifier_make(SLICE("nobody has this password"), nobody, error))
 		return false;
 	/* Same cost, but no password gives it. */
 	size_t last = strlen(nobody) - 1;
 	nobody[last] = nobody[last] == '.' ? '/' : '.';
-	return db_open(path, &auth_program, &options, deadline_in_ms(DB_WAIT_MS), &db, error);
+	if (!remember_start() || RAND_bytes(salt_key, sizeof salt_key) != 1)
+		return error_local(error, "no randomness for keys");
+	return db_open(path, &auth_program, &options, deadline_in_ms(DB_WAIT_MS), &db, error) &&
+	    publish_scram(error);
 }
 
 /* ---- answers ---- */
 
-/* Octets that libxcrypt cannot hash: our own limit, said in the same words for every account. */
-static bool usable(slice password)
+static void count_login(bool right)
 {
-	return password.n > 0 && password.n < PASSWORD_MAX &&
-	    slice_find(password, '\0') == password.n;
+	stats_count(right ? STAT_LOGINS : STAT_REFUSED, 1);
 }
 
-static bool answer_verify(struct call *call, int64_t account, slice password, struct error *error)
+static bool check_password(int64_t account, slice password, const struct kept *kept)
 {
-	char verifier[VERIFIER_MAX];
-	struct message m;
-	bool found = false;
+	bool usable = password_usable(password);
 
-	if (account && !find_verifier(account, verifier, sizeof verifier, &found, error))
-		return false;
+	if (kept->found && usable && remember_knows(account, password, kept->changed_us))
+		return true;
+	/* Always one check, whoever asks for whom. */
+	slice verifier = slice_of(kept->found ? kept->verifier : nobody);
 	bool right =
-	    password_fits(usable(password) ? password : SLICE("x"), found ? verifier : nobody);
-	right = right && found && usable(password);
-	stats_count(right ? STAT_LOGINS : STAT_REFUSED, 1);
+	    verifier_fits(verifier, usable ? password : SLICE("x")) && kept->found && usable;
+	if (right)
+		remember_add(account, password, kept->changed_us);
+	return right;
+}
+
+static bool answer_verify(struct call *call, int64_t account, struct error *error)
+{
+	slice password = message_get_text(&call->in);
+	struct kept kept;
+	struct message m;
+
+	if (!find_kept(account, &kept, error))
+		return false;
+	bool right = check_password(account, password, &kept);
+	count_login(right);
 	message_begin(&m, MESSAGE_VERIFY_PASSWORD);
 	message_put_number(&m, right);
 	call_reply(call, &m);
@@ -183,39 +195,136 @@ static bool answer_verify(struct call *call, int64_t account, slice password, st
 	return true;
 }
 
-static bool answer_set(struct call *call, int64_t account, slice password, struct error *error)
+static bool answer_set(struct call *call, int64_t account, struct error *error)
 {
+	slice password = message_get_text(&call->in);
 	char verifier[VERIFIER_MAX];
+	struct scram_verifier scram;
+	struct buf text;
 
-	if (!usable(password))
+	if (!password_usable(password))
 		return error_plain(error, FAULT_INPUT, "a password has 1 to %d octets and no NUL",
 		    PASSWORD_MAX - 1);
-	if (!make_verifier(password, verifier, sizeof verifier, error) ||
-	    !set_verifier(account, verifier, error))
+	buf_init(&text, SCRAM_TEXT);
+	bool ok = verifier_make(password, verifier, error) && scram_make(password, &scram, error);
+	if (ok)
+		scram_text(&scram, &text);
+	ok = ok && set_kept(account, slice_of(verifier), buf_slice(&text), error);
+	buf_free(&text);
+	if (ok)
+		call_reply_done(call);
+	return ok;
+}
+
+/* A verifier in SCRAM's own form serves SCRAM only; any other serves passwords only. */
+static bool answer_set_verifier(struct call *call, int64_t account, struct error *error)
+{
+	slice verifier = message_get_text(&call->in);
+
+	if (!verifier_known(verifier, error) || !set_kept(account, verifier, SLICE(""), error))
 		return false;
 	call_reply_done(call);
 	return true;
 }
 
+static bool answer_remove(struct call *call, int64_t account, struct error *error)
+{
+	if (!remove_verifier(account, error))
+		return false;
+	call_reply_done(call);
+	return true;
+}
+
+/* The salt of somebody who has none: the same each time for a name, unlike any other's, so that it does
+ * not tell who is here (RFC 5802 §5.1). */
+static void made_up(slice name, struct scram_verifier *out)
+{
+	unsigned n = 32;
+	unsigned char mac[32];
+
+	HMAC(EVP_sha256(), salt_key, sizeof salt_key, (const unsigned char *)name.p, name.n, mac,
+	    &n);
+	*out = (struct scram_verifier){ .salt_octets = SCRAM_SALT, .iterations = SCRAM_ITERATIONS };
+	memcpy(out->salt, mac, SCRAM_SALT);
+}
+
+static bool answer_salt(struct call *call, int64_t account, struct error *error)
+{
+	slice name = message_get_text(&call->in);
+	struct scram_verifier scram;
+	struct kept kept;
+	struct message m;
+
+	if (!find_kept(account, &kept, error))
+		return false;
+	if (!kept.found || !scram_parse(slice_of(kept.scram), &scram))
+		made_up(name, &scram);
+	message_begin(&m, MESSAGE_SCRAM_SALT);
+	message_put_number(&m, scram.iterations);
+	message_put_text(&m, (slice){ (const char *)scram.salt, scram.salt_octets });
+	call_reply(call, &m);
+	message_free(&m);
+	return true;
+}
+
+static bool answer_proof(struct call *call, int64_t account, struct error *error)
+{
+	slice auth_message = message_get_text(&call->in), proof = message_get_text(&call->in);
+	unsigned char signature[SCRAM_KEY] = { 0 };
+	struct scram_verifier scram;
+	struct kept kept;
+	struct message m;
+
+	if (!find_kept(account, &kept, error))
+		return false;
+	bool right = kept.found && scram_parse(slice_of(kept.scram), &scram) &&
+	    scram_proof_right(&scram, auth_message, proof);
+	if (right)
+		scram_signature(&scram, auth_message, signature);
+	count_login(right);
+	message_begin(&m, MESSAGE_SCRAM_PROOF);
+	message_put_number(&m, right);
+	message_put_text(&m, (slice){ (const char *)signature, right ? SCRAM_KEY : 0 });
+	call_reply(call, &m);
+	message_free(&m);
+	return true;
+}
+
+static const struct {
+	enum message_type type;
+	int texts; /* fields after the account */
+	bool (*run)(struct call *call, int64_t account, struct error *error);
+} answers[] = {
+	{ MESSAGE_VERIFY_PASSWORD, 1, answer_verify },
+	{ MESSAGE_SET_PASSWORD, 1, answer_set },
+	{ MESSAGE_SET_VERIFIER, 1, answer_set_verifier },
+	{ MESSAGE_REMOVE_PASSWORD, 0, answer_remove },
+	{ MESSAGE_SCRAM_SALT, 1, answer_salt },
+	{ MESSAGE_SCRAM_PROOF, 2, answer_proof },
+};
+
+/* Is all there that the question needs? The reader is a copy. */
+static bool whole(struct message_reader in, int texts)
+{
+	while (texts--)
+		message_get_text(&in);
+	return message_done(&in);
+}
+
 static void answer(struct call *call)
 {
 	int64_t account = (int64_t)message_get_number(&call->in);
-	slice password = { 0 };
 	struct error error;
-	bool ok = false;
 
-	if (call->type != MESSAGE_REMOVE_PASSWORD)
-		password = message_get_text(&call->in);
-	if (!message_done(&call->in))
-		error_plain(&error, FAULT_INPUT, "malformed question to auth");
-	else if (call->type == MESSAGE_VERIFY_PASSWORD)
-		ok = answer_verify(call, account, password, &error);
-	else if (call->type == MESSAGE_SET_PASSWORD)
-		ok = answer_set(call, account, password, &error);
-	else if ((ok = remove_verifier(account, &error)))
-		call_reply_done(call);
-	if (!ok)
-		call_fail(call, &error);
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+		if (answers[i].type != call->type || !whole(call->in, answers[i].texts))
+			continue;
+		if (!answers[i].run(call, account, &error))
+			call_fail(call, &error);
+		return;
+	}
+	error_plain(&error, FAULT_INPUT, "malformed question to auth");
+	call_fail(call, &error);
 }
 
 /* ---- the threads ---- */
@@ -267,9 +376,14 @@ void auth_start(int threads)
 			panic("auth: no thread");
 }
 
+#define SESSIONS (ROLE_BIT(ROLE_SMTP) | ROLE_BIT(ROLE_IMAP))
+
 const struct service auth_services[] = {
-	{ MESSAGE_VERIFY_PASSWORD, ROLE_BIT(ROLE_SMTP) | ROLE_BIT(ROLE_IMAP), queue_call },
+	{ MESSAGE_VERIFY_PASSWORD, SESSIONS, queue_call },
+	{ MESSAGE_SCRAM_SALT, SESSIONS, queue_call },
+	{ MESSAGE_SCRAM_PROOF, SESSIONS, queue_call },
 	{ MESSAGE_SET_PASSWORD, ROLE_BIT(ROLE_CONTROL), queue_call },
+	{ MESSAGE_SET_VERIFIER, ROLE_BIT(ROLE_CONTROL), queue_call },
 	{ MESSAGE_REMOVE_PASSWORD, ROLE_BIT(ROLE_CONTROL), queue_call },
 };
 const size_t auth_service_count = sizeof auth_services / sizeof auth_services[0];

@@ -2,24 +2,24 @@
 
 #include "net/ask.h"
 
-/* The account to ask about, 0 for "nobody", which costs auth the same time. */
-static enum login_answer find_account(
-    struct directory *directory, slice name, int64_t *account_out, struct error *error)
+bool login_find(struct directory *directory, slice name, int64_t *account_out, struct error *error)
 {
 	struct account account;
 
 	*account_out = 0;
+	if (name.n > LOGIN_NAME_MAX)
+		return true;
 	switch (directory_find_login(directory, name, &account, error)) {
 	case DIRECTORY_FOUND:
 		*account_out = account.enabled ? account.id : 0;
-		return LOGIN_RIGHT;
+		return true;
 	case DIRECTORY_NO_ACCOUNT:
 	case DIRECTORY_NO_DOMAIN:
-		return LOGIN_WRONG;
+		return true;
 	case DIRECTORY_FAILED:
 		break;
 	}
-	return LOGIN_FAILED;
+	return false;
 }
 
 enum login_answer login_check(struct directory *directory, slice name, slice password,
@@ -29,7 +29,8 @@ enum login_answer login_check(struct directory *directory, slice name, slice pas
 
 	if (name.n > LOGIN_NAME_MAX || password.n > LOGIN_PASSWORD_MAX)
 		return LOGIN_WRONG;
-	if (find_account(directory, name, account_out, error) == LOGIN_FAILED)
+	/* Nobody's password is asked about too: it costs auth the same time. */
+	if (!login_find(directory, name, account_out, error))
 		return LOGIN_FAILED;
 	if (!ask_password((uint64_t)*account_out, password, deadline, &right, error))
 		return LOGIN_FAILED;

@@ -28,6 +28,9 @@ enum login_answer {
 enum login_answer login_check(struct directory *directory, slice name, slice password,
     struct deadline deadline, int64_t *account_out, struct error *error);
 
+/* The account of that name; 0 when there is none or it is disabled. false: nobody could say. */
+bool login_find(struct directory *directory, slice name, int64_t *account_out, struct error *error);
+
 /* A PLAIN message, decoded: [authzid] NUL authcid NUL passwd (RFC 4616 §2). An authzid must be empty
  * or the authcid again: nobody acts for another here. false: malformed, or for another. */
 bool login_plain_parse(slice message, slice *name_out, slice *password_out);

@@ -455,7 +455,6 @@ static void stop_server(struct server *s)
 	reactor_drain(s->reactor, 1000);
 	pthread_join(s->thread, NULL);
 	reactor_free(s->reactor);
-	tls_context_free(s->tls);
 	close(s->listener.fd);
 }
 

@@ -1,0 +1,199 @@
+"""The servers that are measured: ours, and Postfix delivering to Dovecot by LMTP. All private to a folder,
+on loopback, with the same durability: an answered message is on the disk."""
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+USERS, PASSWORD = 50, "secret"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_port(port, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"nothing listens on {port}")
+
+
+class Hauberk:
+    name = "hauberk"
+
+    def __init__(self, folder, binary):
+        self.folder, self.smtp, self.imap = folder / "hauberk", free_port(), free_port()
+        self.folder.mkdir()
+        self.binary = shutil.copy(binary, self.folder / "program")
+        shutil.chown(self.folder, "nobody")
+        self.conf = self.folder / "hauberk.conf"
+        self.conf.write_text(f"""
+hostname = "mx.bench.test"; logLevel = "info";
+stateDir = "{self.folder}/state"; runDir = "{self.folder}/state/run";
+listeners = ( {{ protocol = "smtp"; address = "127.0.0.1"; port = {self.smtp}; tls = "no"; }},
+  {{ protocol = "imap"; address = "127.0.0.1"; port = {self.imap}; tls = "no"; plainLogin = true; }} );
+""")
+
+    def run(self, *words, **more):
+        return subprocess.run(["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups",
+                               self.binary, *words, "-c", self.conf], check=True, text=True,
+                              capture_output=True, **more)
+
+    def start(self):
+        self.log = open(self.folder / "log", "ab")
+        self.process = subprocess.Popen(["setpriv", "--reuid", "nobody", "--regid", "nogroup",
+                                         "--clear-groups", self.binary, "serve", "--as-user", "-c", self.conf],
+                                        stderr=self.log)
+        wait_port(self.smtp)
+        wait_port(self.imap)
+        time.sleep(0.5)
+        self.run("domain", "add", "bench.test")
+        for i in range(USERS):
+            self.run("account", "add", f"u{i}@bench.test", input=PASSWORD + "\n")
+        return self
+
+    def pids(self):
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True)
+        return [self.process.pid, *map(int, children.stdout.split())]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+
+class PostfixDovecot:
+    """Settings that matter for fairness: in_flow_delay 0 (the default sleeps), no reverse DNS of the
+    client, no limit of connections a client, IMAP and LMTP processes used again, plain passwords."""
+    name = "postfix-dovecot"
+
+    def __init__(self, folder):
+        self.folder, self.smtp, self.imap = folder / "peers", free_port(), free_port()
+        self.postfix, self.dovecot = self.folder / "postfix", self.folder / "dovecot"
+        for sub in ("etc", "spool", "data"):
+            (self.postfix / sub).mkdir(parents=True)
+        self.dovecot.mkdir()
+        mail = self.folder / "mail"
+        mail.mkdir()
+        os.chown(mail, 5000, 5000)
+        shutil.chown(self.postfix / "data", "postfix")
+        self.folder.chmod(0o755)
+        self.write_postfix()
+        self.write_dovecot(mail)
+
+    def write_postfix(self):
+        etc = self.postfix / "etc"
+        for name in ("postfix-files", "dynamicmaps.cf"):
+            for place in ("/etc/postfix", "/usr/share/postfix"):
+                if (pathlib.Path(place) / name).exists():
+                    shutil.copy(pathlib.Path(place) / name, etc / name)
+        (etc / "main.cf").write_text(f"""
+compatibility_level = 3.6
+queue_directory = {self.postfix}/spool
+data_directory = {self.postfix}/data
+maillog_file = {self.postfix}/log
+maillog_file_prefixes = /tmp, /var
+myhostname = mx.bench.test
+mydestination =
+alias_maps =
+local_recipient_maps =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks =
+smtpd_relay_restrictions = reject_unauth_destination
+virtual_mailbox_domains = bench.test
+virtual_mailbox_maps = static:x
+virtual_transport = lmtp:unix:{self.dovecot}/run/lmtp
+smtpd_client_connection_count_limit = 0
+smtpd_peername_lookup = no
+in_flow_delay = 0
+smtputf8_enable = no
+biff = no
+""")
+        # name, private, wake-up, most processes, program
+        services = [("pickup", "n", "60", "1", "pickup"), ("cleanup", "n", "-", "0", "cleanup"),
+                    ("qmgr", "n", "300", "1", "qmgr"), ("rewrite", "-", "-", "-", "trivial-rewrite"),
+                    ("bounce", "-", "-", "0", "bounce"), ("defer", "-", "-", "0", "bounce"),
+                    ("trace", "-", "-", "0", "bounce"), ("proxymap", "-", "-", "-", "proxymap"),
+                    ("error", "-", "-", "-", "error"), ("retry", "-", "-", "-", "error"),
+                    ("flush", "n", "1000?", "0", "flush"), ("lmtp", "-", "-", "-", "lmtp"),
+                    ("anvil", "-", "-", "1", "anvil"), ("scache", "-", "-", "1", "scache"),
+                    ("postlog", "n", "-", "1", "postlogd")]
+        rows = [f"127.0.0.1:{self.smtp} inet n - n - - smtpd"]
+        for name, private, wake, limit, program in services:
+            kind = "unix-dgram" if name == "postlog" else "unix"
+            rows.append(f"{name} {kind} {private} - n {wake} {limit} {program}")
+        (etc / "master.cf").write_text("\n".join(rows) + "\n")
+
+    def write_dovecot(self, mail):
+        users = "".join(f"u{i}@bench.test:{{PLAIN}}{PASSWORD}:5000:5000::{mail}/u{i}::\n" for i in range(USERS))
+        (self.dovecot / "users").write_text(users)
+        (self.dovecot / "dovecot.conf").write_text(f"""
+base_dir = {self.dovecot}/run
+state_dir = {self.dovecot}/state
+log_path = {self.dovecot}/log
+protocols = imap lmtp
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+mail_location = maildir:~/Maildir
+mail_fsync = optimized
+first_valid_uid = 5000
+mail_max_userip_connections = 1000
+default_login_user = dovenull
+default_internal_user = dovecot
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {self.dovecot}/users
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%u {self.dovecot}/users
+}}
+service imap-login {{
+  service_count = 0
+  inet_listener imap {{
+    port = {self.imap}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service imap {{
+  process_limit = 2000
+}}
+service lmtp {{
+  unix_listener lmtp {{
+    mode = 0666
+  }}
+}}
+""")
+
+    def start(self):
+        subprocess.run(["dovecot", "-c", self.dovecot / "dovecot.conf"], check=True)
+        subprocess.run(["postfix", "-c", self.postfix / "etc", "start"], check=True, capture_output=True)
+        wait_port(self.smtp)
+        wait_port(self.imap)
+        return self
+
+    def pids(self):
+        masters = [(self.dovecot / "run/master.pid").read_text(),
+                   (self.postfix / "spool/pid/master.pid").read_text()]
+        found = [int(m) for m in masters]
+        for master in list(found):
+            children = subprocess.run(["pgrep", "-P", str(master)], capture_output=True, text=True)
+            found += map(int, children.stdout.split())
+        return found
+
+    def stop(self):
+        subprocess.run(["postfix", "-c", self.postfix / "etc", "stop"], capture_output=True)
+        subprocess.run(["doveadm", "-c", self.dovecot / "dovecot.conf", "stop"], capture_output=True)
+        time.sleep(1)

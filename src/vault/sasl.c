@@ -1,0 +1,105 @@
+#include "vault/sasl.h"
+
+#include "base/encode.h"
+#include "proc/stats.h"
+
+/* Strongest first: clients that take the first they know take the best. */
+static const struct sasl_mechanism *const mechanisms[] = { &sasl_scram_plus, &sasl_scram,
+	&sasl_plain, &sasl_login };
+
+#define MECHANISMS (sizeof mechanisms / sizeof mechanisms[0])
+
+void sasl_offer(const struct sasl_host *host, const char *before, struct buf *out)
+{
+	for (size_t i = 0; i < MECHANISMS; i++)
+		if (mechanisms[i]->offered(host))
+			buf_addf(out, "%s%s", before, mechanisms[i]->name);
+}
+
+const struct sasl_mechanism *sasl_find(slice name, const struct sasl_host *host)
+{
+	for (size_t i = 0; i < MECHANISMS; i++)
+		if (slice_eq_nocase(name, slice_of(mechanisms[i]->name)) &&
+		    mechanisms[i]->offered(host))
+			return mechanisms[i];
+	return NULL;
+}
+
+void sasl_begin(struct sasl *sasl, const struct sasl_mechanism *mechanism, struct arena *arena)
+{
+	*sasl = (struct sasl){ .mechanism = mechanism, .arena = arena };
+}
+
+enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slice response,
+    struct buf *challenge_out, struct error *error)
+{
+	const struct sasl_mechanism *mechanism = sasl->mechanism;
+
+	/* RFC 4422 §3: a client-first mechanism without an initial response gets an empty challenge. */
+	if (!response.p && mechanism->client_first && sasl->step == 0)
+		return SASL_CONTINUE;
+	enum sasl_result result = mechanism->step(sasl, host, response, challenge_out, error);
+	sasl->step++;
+	if (result != SASL_CONTINUE)
+		sasl->mechanism = NULL;
+	return result;
+}
+
+/* ---- for sessions ---- */
+
+static enum { SCRAM_AUTO, SCRAM_YES, SCRAM_NO } scram_policy = SCRAM_NO;
+static bool plus_policy;
+
+void sasl_init(const char *scram, bool plus)
+{
+	scram_policy = slice_eq(slice_of(scram), SLICE("auto")) ? SCRAM_AUTO
+	    : slice_eq(slice_of(scram), SLICE("yes"))           ? SCRAM_YES
+								: SCRAM_NO;
+	plus_policy = plus;
+}
+
+void sasl_host_fill(struct sasl_host *host, struct session *s)
+{
+	/* auth says so in the table that all processes share: nobody is asked for it. */
+	bool scram = scram_policy == SCRAM_YES ||
+	    (scram_policy == SCRAM_AUTO && stats_read(ROLE_AUTH, 0, STAT_SCRAM) == 1);
+
+	host->session = s;
+	host->binding = session_tls_binding;
+	host->deadline = s->deadline;
+	host->encrypted = session_secure(s);
+	host->secure = host->encrypted || s->listener->plain_login;
+	host->scram = scram;
+	host->scram_plus = scram && plus_policy;
+}
+
+enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,
+    struct buf *challenge_out, struct error *error)
+{
+	struct buf response, challenge;
+
+	if (slice_eq(text, SLICE("*"))) {
+		sasl->mechanism = NULL;
+		error_input(error, "called off");
+		return SASL_MALFORMED;
+	}
+	/* "=" is an initial response that is empty (RFC 4954 §4, RFC 9051 §6.2.2). */
+	slice coded = slice_eq(text, SLICE("=")) && sasl->step == 0 ? slice_head(text, 0) : text;
+	buf_init(&response, SASL_MESSAGE);
+	buf_init(&challenge, SASL_MESSAGE);
+	enum sasl_result result = SASL_MALFORMED;
+	if (!base64_decode(coded, &response) || response.full) {
+		sasl->mechanism = NULL;
+		error_input(error, "the response is not base64");
+	} else {
+		slice plain = { text.p ? (response.p ? response.p : "") : NULL, response.n };
+
+		result = sasl_step(sasl, host, plain, &challenge, error);
+		base64_encode(buf_slice(&challenge), challenge_out);
+	}
+	if (response.p)
+		explicit_bzero(response.p, response.cap);
+	buf_free(&response);
+	buf_free(&challenge);
+	return result;
+}

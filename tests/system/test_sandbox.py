@@ -1,0 +1,141 @@
+"""The release build's roles are locked in, whatever Landlock the kernel offers, and serve so."""
+import os
+import pathlib
+
+import pytest
+
+import hauberk
+from hauberk import behind_trace, message, trusting
+
+ROLES = {"control", "keys", "auth", "queue", "deliver", "smtp", "imap"}
+
+
+@pytest.fixture(scope="module")
+def locked():
+    server = hauberk.Server(hauberk.RELEASE)
+    try:
+        yield server.start().populate("bob")
+        server.stop()
+    finally:
+        server.kill()
+
+
+def roles(server):
+    rows = [r for r in server.status() if r["role"] != "main"]
+    assert {r["role"] for r in rows} == ROLES
+    return rows
+
+
+def proc_status(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def test_every_role_and_each_of_its_threads_is_locked(locked):
+    for row in roles(locked):
+        for task in pathlib.Path(f"/proc/{row['pid']}/task").iterdir():
+            status = proc_status(f"{row['pid']}/task/{task.name}")
+            assert status["Seccomp"] == "2", row
+            assert status["NoNewPrivs"] == "1", row
+            for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                assert int(status[kind], 16) == 0, (row, kind)
+            assert "0" not in status["Uid"].split(), row
+
+
+def test_no_role_can_be_looked_into_by_its_own_user(locked):
+    for row in roles(locked):
+        for name in ("environ", "mem", "maps", "fd"):
+            path = pathlib.Path(f"/proc/{row['pid']}/{name}")
+            assert path.lstat().st_uid == 0, (row, name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root reads what others may not")
+def test_the_private_key_is_in_the_memory_of_keys_only(locked):
+    pem = hauberk.certificate()[1].read_bytes()
+    body = b"".join(pem.splitlines()[1:-1])
+    holders = set()
+    for row in roles(locked):
+        if any(body[:40] in octets or der(body) in octets for octets in memory(row["pid"])):
+            holders.add(row["role"])
+    assert holders <= {"keys"}, holders
+    for row in roles(locked):
+        names = [os.readlink(p) for p in pathlib.Path(f"/proc/{row['pid']}/fd").iterdir()]
+        assert not any("key" in n for n in names), names
+
+
+def der(body):
+    """The secret number itself, as it stands in the file."""
+    import base64
+    octets = base64.b64decode(body)
+    at = octets.index(b"\x02\x01\x01\x04\x20") + 5
+    return octets[at:at + 32]
+
+
+def memory(pid):
+    with open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+            words = line.split()
+            if "r" not in words[1] or words[-1].startswith("[v"):
+                continue
+            first, last = (int(x, 16) for x in words[0].split("-"))
+            try:
+                mem.seek(first)
+                yield mem.read(last - first)
+            except (OSError, ValueError, OverflowError):
+                pass
+
+
+def test_no_role_holds_a_listener_of_another(locked):
+    for row in roles(locked):
+        sockets = [os.readlink(p) for p in pathlib.Path(f"/proc/{row['pid']}/fd").iterdir()]
+        inodes = {s[8:-1] for s in sockets if s.startswith("socket:")}
+        held = [p for p in listening(inodes)]
+        if row["role"] == "smtp":
+            assert set(held) == {locked.ports[n] for n in ("smtp", "smtps", "submission")}
+        elif row["role"] == "imap":
+            assert set(held) == {locked.ports[n] for n in
+                                 ("imap", "imaps", "imap_plain", "pop3", "pop3s")}
+        else:
+            assert not held, row
+
+
+def listening(inodes):
+    for name in ("tcp", "tcp6"):
+        for line in pathlib.Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and words[9] in inodes:
+                yield int(words[1].rsplit(":", 1)[1], 16)
+
+
+@pytest.mark.parametrize("most", [None, "2", "0"])
+def test_the_server_serves_with_each_landlock(new_server, most):
+    server = new_server(hauberk.RELEASE, start=False)
+    if most:
+        server.environment["HAUBERK_LANDLOCK_MAX"] = most
+    server.start().populate("bob")
+    for row in roles(server):
+        if most == "0":
+            assert row["sandbox"] == "seccomp", row
+        elif most == "2":
+            assert row["sandbox"] in ("seccomp", "seccomp,landlock:1", "seccomp,landlock:2"), row
+        else:
+            assert row["sandbox"].startswith("seccomp"), row
+    name, octets = message(b"x" * 1000000 + b"\r\n")
+    with server.smtp() as client:
+        client._host = hauberk.HOST
+        client.starttls(context=trusting())
+        client.sendmail("a@b.example", ["bob@example.org"], octets)
+    assert behind_trace(server.arrives(name)) == octets
+    with server.imap() as client:
+        client.select("INBOX")
+        client.create("Box")
+        assert client.copy("1", "Box")[0] == "OK"
+        client.store("1", "+FLAGS", r"(\Deleted)")
+        assert client.expunge()[1] == [b"1"]
+        client.append("Box", None, None, octets)
+        client.rename("Box", "Case")
+        client.select("Case")
+        assert client.search(None, "BODY", "xxx")[1] == [b"1 2"]
+        client.delete("Case")
+    server.must("account", "remove", "bob@example.org")
+    server.must("domain", "remove", "example.org")
