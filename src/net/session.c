@@ -275,7 +275,7 @@ bool session_quick(struct session_private *p)
 	slice frame;
 	struct frame before = p->frame;
 
-	if (p->phase != PHASE_FRAMES || !protocol->quick)
+	if (p->phase != PHASE_FRAMES || !protocol->quick || p->closing || p->s.out.n > SESSION_MARK)
 		return false;
 	enum frame_result result = peek_frame(p, &frame);
 	if (result == FRAME_PARTIAL)

@@ -16,13 +16,14 @@
 
 /* The protocol: "echo X", "many N" (a long answer), "hold" (released by another thread), "take N" (a
  * literal), "block" (waits in a worker until let go), "watch", "keep" (held until the test releases it), "body" (in
- * chunks, up to a dot; an exclamation mark ends everything), "huge" (more than fits), "quit". */
+ * chunks, up to a dot; an exclamation mark ends everything), "huge" (more than fits), "where" (says which thread runs it), "quit". */
 struct talk {
 	long left;
 	bool literal, body;
 };
 
 static struct session *_Atomic kept;
+static pthread_t reactor_thread;
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic int handler_threads, closed_sessions;
@@ -95,6 +96,9 @@ static enum turn answer(struct session *s, slice line)
 		pthread_mutex_unlock(&gate);
 		handler_threads--;
 		buf_adds(&s->out, "unblocked\r\n");
+	} else if (slice_eq(line, SLICE("where"))) {
+		buf_adds(&s->out,
+		    pthread_equal(pthread_self(), reactor_thread) ? "reactor\r\n" : "worker\r\n");
 	} else if (slice_eq(line, SLICE("keep"))) {
 		kept = s;
 		return TURN_HELD;
@@ -169,7 +173,6 @@ static const struct protocol talk_protocol = { .name = "talk",
 
 static struct listener listener = { .name = "test", .protocol = &talk_protocol };
 static struct reactor *reactor;
-static pthread_t reactor_thread;
 static uint16_t port;
 
 static void *run(void *r)
@@ -515,6 +518,17 @@ static void quick_commands_are_answered_while_all_workers_are_busy(void **state)
 	close(fd);
 }
 
+static void only_quick_commands_run_in_the_reactor(void **state)
+{
+	int fd = client();
+
+	(void)state;
+	hear(fd, "hello\r\n");
+	say(fd, SLICE("echo a\r\necho b\r\nwhere\r\necho c\r\n"));
+	hear(fd, "a\r\nb\r\nworker\r\nc\r\n");
+	close(fd);
+}
+
 static void silence_and_dripping_end_at_the_deadline(void **state)
 {
 	int silent = client(), dripping = client(), literal = client();
@@ -644,6 +658,7 @@ int main(void)
 		cmocka_unit_test(a_held_session_outlives_the_drain),
 		cmocka_unit_test(a_long_answer_waits_for_its_reader_and_comes_whole),
 		cmocka_unit_test(quick_commands_are_answered_while_all_workers_are_busy),
+		cmocka_unit_test(only_quick_commands_run_in_the_reactor),
 		cmocka_unit_test(silence_and_dripping_end_at_the_deadline),
 		cmocka_unit_test(a_literal_that_keeps_its_rate_may_take_longer),
 		cmocka_unit_test(watchers_are_told),

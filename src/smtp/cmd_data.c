@@ -140,8 +140,12 @@ struct reply data_chunk(struct session *s, slice chunk)
 
 	buf_init(&content, SESSION_CHUNK + 16);
 	enum data_result result = data_read(&tx->data, chunk, &content, &used);
-	if (result != DATA_BARE && !tx->refused.fault)
-		spool_write(tx->message, buf_slice(&content), &tx->refused);
+	if (result != DATA_BARE && !tx->refused.fault &&
+	    !spool_write(tx->message, buf_slice(&content), &tx->refused)) {
+		/* The rest is only counted out: what it took of the disk is given back at once. */
+		spool_abort(tx->message);
+		tx->message = NULL;
+	}
 	buf_free(&content);
 	switch (result) {
 	case DATA_MORE:

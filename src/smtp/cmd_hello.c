@@ -6,11 +6,12 @@ static bool take_name(struct session *s, struct cursor *c)
 	struct smtp *smtp = s->state;
 	slice name;
 
-	if (!parse_hello(c, s->arena, &name))
+	if (!parse_hello(c, s->turn, &name))
 		return false;
 	/* §4.1.4: a new EHLO clears what was begun. */
 	tx_end(smtp);
-	smtp->hello = name;
+	buf_clear(&smtp->hello);
+	buf_add(&smtp->hello, name);
 	return true;
 }
 

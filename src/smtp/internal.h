@@ -11,6 +11,7 @@
 
 #define SMTP_LINE        2000 /* octets of a command line; RFC 5321 asks for 512 and what extensions add */
 #define SMTP_AUTH_LINE   12288 /* RFC 4954 §4 */
+#define SMTP_NAME        255   /* octets of a client's name; RFC 5321 §4.5.3.1.2 */
 #define SMTP_ERRORS      20    /* mistakes, then goodbye */
 #define SMTP_LOGIN_TRIES 3
 #define SMTP_TX_MEMORY   (16u << 20)
@@ -46,7 +47,8 @@ struct transaction {
 };
 
 struct smtp {
-	slice hello; /* the client's name; empty before EHLO or HELO */
+	struct buf
+	    hello; /* the client's name, as often as it says one; empty before EHLO or HELO */
 	bool extended;
 	int64_t account; /* who logged in; 0: nobody */
 	slice login;
@@ -104,6 +106,8 @@ struct reply data_chunk(struct session *s, slice chunk);
 struct reply data_committed(struct session *s);
 /* This worker's directory, opened when needed. NULL and error: ask later. */
 struct directory *smtp_directory(struct session *s, struct error *error);
+/* Forgets all that the client has said, but not what it has done. */
+void smtp_reset(struct smtp *smtp);
 /* Ends the transaction, if there is one. */
 void tx_end(struct smtp *smtp);
 

@@ -24,6 +24,8 @@ bool parse_hello(struct cursor *c, struct arena *arena, slice *domain_out)
 	cursor_skip(c, OCTET_BLANK);
 	if (!cursor_done(c))
 		return false;
+	if (word.n > 255)
+		return cursor_fail(c, "a name of at most 255 octets");
 	*domain_out = arena_copy(arena, word);
 	return true;
 }

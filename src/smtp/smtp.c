@@ -47,6 +47,17 @@ void tx_end(struct smtp *smtp)
 	smtp->tx = NULL;
 }
 
+void smtp_reset(struct smtp *smtp)
+{
+	tx_end(smtp);
+	buf_free(&smtp->hello);
+	smtp->extended = false;
+	smtp->account = 0;
+	smtp->login = (slice){ 0 };
+	smtp->sasl = (struct sasl){ 0 };
+	smtp->in_data = false;
+}
+
 /* A worker's directory is opened at its first use, and again after a failure. */
 struct directory *smtp_directory(struct session *s, struct error *error)
 {
@@ -178,7 +189,8 @@ static enum turn frame(struct session *s, slice octets)
 	struct smtp *smtp = s->state;
 
 	/* Told apart before the line is handled: after a wrong password the exchange is over. */
-	bool secret = smtp->sasl.mechanism || slice_starts_nocase(octets, SLICE("AUTH"));
+	bool secret =
+	    smtp->sasl.mechanism || slice_starts_nocase(slice_trim(octets), SLICE("AUTH"));
 	if (!smtp->in_data)
 		return answer(s, handle_line(s, octets), secret ? SLICE("AUTH ...") : octets);
 	struct reply r = data_chunk(s, octets);
@@ -198,7 +210,10 @@ static enum turn resume(struct session *s)
 
 static enum turn greet(struct session *s)
 {
-	s->state = NEW(struct smtp);
+	struct smtp *smtp = NEW(struct smtp);
+
+	buf_init(&smtp->hello, SMTP_NAME);
+	s->state = smtp;
 	expect_line(s);
 	session_set_rate(s, smtp_conf->data_rate);
 	log_info("connected", kv_str("s", s->id), kv_str("peer", s->peer),
@@ -212,8 +227,7 @@ static enum turn secured(struct session *s)
 {
 	struct smtp *smtp = s->state;
 
-	tx_end(smtp);
-	*smtp = (struct smtp){ .messages = smtp->messages, .errors = smtp->errors };
+	smtp_reset(smtp);
 	log_info("secured", kv_str("s", s->id), kv_str("tls", session_tls_text(s)));
 	expect_line(s);
 	return TURN_NEXT;
@@ -255,7 +269,7 @@ static void closed(struct session *s)
 
 	log_info("closed", kv_str("s", s->id), kv_num("messages", smtp->messages),
 	    kv_num("errors", smtp->errors));
-	tx_end(smtp);
+	smtp_reset(smtp);
 	free(smtp);
 }
 

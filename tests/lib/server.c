@@ -50,13 +50,14 @@ static void listen_anywhere(void)
 	port = address.sin_port;
 }
 
-static void start(const struct protocol *protocol, bool plain_login)
+static void start(
+    const struct protocol *protocol, bool plain_login, void *(*begin)(void *), void (*end)(void *))
 {
 	struct reactor_config config = { .workers = 4,
 		.max_sessions = 100,
 		.first_id = 1,
-		.worker_start = worker_start,
-		.worker_stop = worker_stop };
+		.worker_start = begin,
+		.worker_stop = end };
 
 	log_open("test", 2, getenv("LOG") ? LOG_DEBUG : LOG_BUG);
 	snprintf(root, sizeof root, "/tmp/hauberk-server-XXXXXX");
@@ -71,12 +72,23 @@ static void start(const struct protocol *protocol, bool plain_login)
 
 void server_start(const struct protocol *protocol)
 {
-	start(protocol, true);
+	start(protocol, true, worker_start, worker_stop);
 }
 
 void server_start_strict(const struct protocol *protocol)
 {
-	start(protocol, false);
+	start(protocol, false, worker_start, worker_stop);
+}
+
+void server_start_workers(
+    const struct protocol *protocol, void *(*begin)(void *), void (*end)(void *))
+{
+	start(protocol, true, begin, end);
+}
+
+const char *server_root(void)
+{
+	return root;
 }
 
 void server_stop(void)

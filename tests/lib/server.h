@@ -21,7 +21,12 @@
 void server_start(const struct protocol *protocol);
 /* The same with plain_login off. */
 void server_start_strict(const struct protocol *protocol);
+/* The same with workers of the test's own making; their memory is not a store. */
+void server_start_workers(const struct protocol *protocol, void *(*worker_start)(void *context),
+    void (*worker_stop)(void *worker));
 void server_stop(void);
+/* The temporary folder; it dies with the server. */
+const char *server_root(void);
 int server_connect(void);
 void server_say(int fd, const char *text);
 /* Reads exactly this. */
