@@ -45,7 +45,8 @@ enum message_type {
 	MESSAGE_SCRAM_SALT,      /* N account (0: nobody), T name -> N iterations, T salt */
 	MESSAGE_SCRAM_PROOF, /* N account, T AuthMessage, T proof -> N right (0 or 1), T signature */
 	/* smtp to queue */
-	MESSAGE_SEGMENT_OPEN, /* N segment: this process appends only to this one from now on */
+	MESSAGE_SEGMENT_OPEN, /* N segment: this process appends only to this one from now on; N the last
+				 that is of processes before it */
 	MESSAGE_ACCEPTED, /* N segment, N place, N length, N alone (1: the segment's only one) -> */
 	/* queue to deliver */
 	MESSAGE_DELIVER, /* N segment, N place, N length, N lowest live segment, T recipient numbers done

@@ -26,7 +26,8 @@
 struct segment {
 	uint64_t id;
 	int process;
-	bool closed; /* nothing will be appended */
+	bool closed;      /* nothing will be appended */
+	uint64_t read_to; /* the file's size when it was read whole */
 	size_t undone;
 	struct map items; /* by place */
 	struct link link;
@@ -260,13 +261,12 @@ static void hand(struct item *item, uint64_t low)
 	message_put_number(&m, item->length);
 	message_put_number(&m, low);
 	message_put_text(&m, buf_slice(&item->done));
-	list_remove(&item->link);
 	if (peers_request(q.peers, ROLE_DELIVER, 0, &m, -1, answered, item)) {
+		list_remove(&item->link);
 		item->handed = true;
 		q.handed++;
 	} else {
 		q.deliver_there = false;
-		list_push(&q.ready, &item->link);
 	}
 	message_free(&m);
 }
@@ -334,17 +334,33 @@ static void close_older(int process, uint64_t open_segment)
 	}
 }
 
+static void scan_folder(const char *folder, uint64_t most);
+
+/* The process before this one may have answered for records that it could not tell us of any more: what
+ * it left is read before it is closed. Nobody writes to it now. */
+static void read_left(int process, uint64_t last_of_others)
+{
+	char folder[PATH_ROOM];
+
+	snprintf(folder, sizeof folder, "%s/%d", q.folder, process);
+	scan_folder(folder, last_of_others);
+	publish();
+}
+
 static void take_segment_open(struct call *call)
 {
 	uint64_t segment = message_get_number(&call->in);
+	uint64_t last_of_others = message_get_number(&call->in);
 
 	if (message_done(&call->in)) {
+		read_left(call->instance, last_of_others);
 		q.heard[call->instance] = true;
 		if (segment)
 			segment_of(segment)->closed = false;
 		close_older(call->instance, segment);
 	}
 	call_end(call);
+	pump();
 }
 
 const struct service schedule_services[] = {
@@ -439,7 +455,13 @@ static void scan_segment(const char *path, uint64_t id, bool alone)
 			close(fd);
 		return;
 	}
-	segment_of(id)->closed = alone;
+	struct segment *segment = segment_of(id);
+	if (segment->read_to >= (uint64_t)st.st_size && st.st_size) {
+		close(fd);
+		return;
+	}
+	segment->closed = alone;
+	segment->read_to = (uint64_t)st.st_size;
 	buf_init(&envelope, RECORD_ENVELOPE_MAX);
 	while (next_record(fd, id, (uint64_t)st.st_size, &at, &head, &envelope)) {
 		if (at != end)
@@ -460,7 +482,8 @@ static void scan_segment(const char *path, uint64_t id, bool alone)
 	log_info("segment.read", kv_str("path", path), kv_num("items", (int64_t)found));
 }
 
-static void scan_folder(const char *folder)
+/* All files but those above `most` and those that nothing will be appended to, which are known. */
+static void scan_folder(const char *folder, uint64_t most)
 {
 	struct dirent **entries;
 	int n = scandir(folder, &entries, NULL, alphasort);
@@ -468,8 +491,13 @@ static void scan_folder(const char *folder)
 	for (int i = 0; i < n; i++) {
 		char path[PATH_ROOM + 300], *end;
 		uint64_t id = strtoull(entries[i]->d_name, &end, 16);
+		const struct segment *known = map_get(&q.segments, id);
 
 		snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+		if (id > most || (known && known->closed)) {
+			free(entries[i]);
+			continue;
+		}
 		if (strcmp(end, ".seg") == 0 || strcmp(end, ".one") == 0)
 			scan_segment(path, id, end[1] == 'o');
 		free(entries[i]);
@@ -496,9 +524,11 @@ bool schedule_open(const char *spool_folder, struct peers *peers, struct error *
 		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
 			continue;
 		snprintf(path, sizeof path, "%s/%s", spool_folder, entry->d_name);
-		scan_folder(path);
+		scan_folder(path, UINT64_MAX);
 	}
 	closedir(spool);
+	/* Whoever was there before this process is not added later: the first item will find out. */
+	q.deliver_there = true;
 	publish();
 	return true;
 }

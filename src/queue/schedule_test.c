@@ -310,14 +310,20 @@ static struct put put_text(struct stage *s, const char *text)
 	return put;
 }
 
-static void say_open(struct stage *s, uint64_t segment)
+static void say_open_after(struct stage *s, uint64_t segment, uint64_t last_of_others)
 {
 	struct message m;
 
 	message_begin(&m, MESSAGE_SEGMENT_OPEN);
 	message_put_number(&m, segment);
+	message_put_number(&m, last_of_others);
 	assert_true(peers_tell(s->smtp, ROLE_QUEUE, 0, &m, -1));
 	message_free(&m);
+}
+
+static void say_open(struct stage *s, uint64_t segment)
+{
+	say_open_after(s, segment, 0);
 }
 
 static bool is_there(struct stage *s, uint64_t segment)
@@ -537,6 +543,31 @@ static void good_records_around_garbage_are_found(void **state)
 	wait_removed(s, segment);
 }
 
+static void what_a_dead_process_left_unsaid_is_handed_over(void **state)
+{
+	struct stage *s = *state;
+	struct put put = put_text(s, "said");
+	uint64_t unsaid = put.result.segment - 512;
+	int said = open(segment_file(s->folder, put.result.segment, "seg"), O_RDWR);
+	int file = open(segment_file(s->folder, unsaid, "seg"), O_RDWR | O_CREAT, 0600);
+
+	answer(next_item(), "dd");
+	write_record(said, put.result.segment, put.length, SLICE("the last in a known one"));
+	write_record(file, unsaid, 0, SLICE("the first in an unknown one"));
+	close(said);
+	close(file);
+	say_open_after(s, 0, put.result.segment);
+	struct item *a = next_item(), *b = next_item();
+	assert_int_equal(a->segment, unsaid);
+	assert_int_equal(b->segment, put.result.segment);
+	assert_int_equal(b->place, put.length);
+	assert_nothing_comes(300);
+	answer(a, "dd");
+	answer(b, "dd");
+	wait_removed(s, put.result.segment);
+	wait_removed(s, unsaid);
+}
+
 #define ON_STAGE(test) cmocka_unit_test_setup_teardown(test, make_stage, end_stage)
 
 int main(void)
@@ -551,6 +582,7 @@ int main(void)
 		ON_STAGE(a_restarted_queue_hands_everything_over_again),
 		ON_STAGE(a_record_said_again_after_its_removal_is_no_item),
 		ON_STAGE(good_records_around_garbage_are_found),
+		ON_STAGE(what_a_dead_process_left_unsaid_is_handed_over),
 	};
 
 	return UNIT_RUN(tests);

@@ -56,6 +56,7 @@ struct spool {
 	struct list waiting;
 	bool stopping;
 	uint64_t last_id;
+	uint64_t last_of_others; /* the highest id that was there before this process */
 	pthread_t thread;
 	pthread_mutex_t announce_lock; /* announcements, and the order of what the queue is told */
 	struct list announcements;
@@ -102,6 +103,7 @@ static void look_around(struct spool *s)
 	}
 	if (folder)
 		closedir(folder);
+	s->last_of_others = s->last_id;
 }
 
 struct spool *spool_open(const char *folder, int process, struct peers *peers, struct error *error)
@@ -168,6 +170,7 @@ static void say_open(struct spool *s)
 	say_accepted(LIST_OF(node, struct announcement, link));
 	message_begin(&m, MESSAGE_SEGMENT_OPEN);
 	message_put_number(&m, s->segment);
+	message_put_number(&m, s->last_of_others);
 	peers_tell(s->peers, ROLE_QUEUE, 0, &m, -1);
 	message_free(&m);
 }
