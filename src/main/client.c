@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "main/answer.h"
 #include "main/command.h"
 #include "proc/channel.h"
 
@@ -29,26 +30,22 @@ static int connect_control(const struct conf *conf)
 	return fd;
 }
 
-static bool exchange(int fd, const struct message *request, char *answer, size_t *n_out)
+static void print(void *any, uint64_t status, slice text)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	FILE *out = status ? stderr : stdout;
 
-	if (send(fd, request->data.p, request->data.n, MSG_NOSIGNAL) < 0)
-		return false;
-	if (poll(&p, 1, ANSWER_MS) != 1)
-		return false;
-	ssize_t n = recv(fd, answer, MESSAGE_MAX, 0);
-	*n_out = n > 0 ? (size_t)n : 0;
-	return n > (ssize_t)sizeof(struct channel_head);
+	*(bool *)any = true;
+	fwrite(text.p, 1, text.n, out);
+	fflush(out);
 }
 
 int client_command(const char *conf_path, int argc, char **argv, slice secret)
 {
-	static char answer[MESSAGE_MAX];
 	struct conf_origin origin;
 	struct conf conf;
 	struct message m;
-	size_t n;
+	uint64_t status = 1;
+	bool any = false;
 
 	if (!command_conf(conf_path, &conf, &origin))
 		return 1;
@@ -60,18 +57,15 @@ int client_command(const char *conf_path, int argc, char **argv, slice secret)
 	for (int i = 0; i < argc; i++)
 		message_put_text(&m, slice_of(argv[i]));
 	message_put_text(&m, secret);
-	bool answered = exchange(fd, &m, answer, &n);
+	bool answered = send(fd, m.data.p, m.data.n, MSG_NOSIGNAL) >= 0;
 	explicit_bzero(m.data.p, m.data.n);
 	message_free(&m);
+	answered = answered && answer_receive(fd, ANSWER_MS, print, &any, &status);
 	close(fd);
 	if (!answered) {
-		fprintf(stderr, "hauberk: the server did not answer\n");
+		fprintf(stderr, "hauberk: the server %s\n",
+		    any ? "did not answer to the end: this is not all" : "did not answer");
 		return 1;
 	}
-	struct message_reader in = { .rest = { answer + sizeof(struct channel_head),
-					 n - sizeof(struct channel_head) } };
-	uint64_t status = message_get_number(&in);
-	slice text = message_get_text(&in);
-	fprintf(status ? stderr : stdout, "%.*s", SLICE_ARG(text));
-	return message_done(&in) ? (int)status : 1;
+	return (int)status;
 }

@@ -22,9 +22,22 @@ static const struct unit times[] = { { "ms", 1 }, { "s", 1000 }, { "min", 60000 
 	{ NULL, 0 } };
 static const struct unit plain[] = { { "", 1 }, { NULL, 0 } };
 
-static bool set_number(const struct conf_row *row, int64_t *value_out, slice text,
-    const struct unit *units, const char *example, struct error *error)
+/* In the largest unit that divides it. */
+static const char *number_text(int64_t value, const struct unit *units, struct arena *arena)
 {
+	const struct unit *best = units;
+
+	for (; units->name; units++)
+		if (value && value % units->factor == 0)
+			best = units;
+	return arena_printf(arena, best->name[0] ? "%lld %s" : "%lld",
+	    (long long)(value / best->factor), best->name);
+}
+
+static bool set_number(const struct conf_row *row, int64_t *value_out, slice text,
+    const struct unit *units, const char *example, struct arena *arena, struct error *error)
+{
+	const struct unit *u = units;
 	size_t digits = 0;
 	uint64_t n;
 
@@ -34,17 +47,17 @@ static bool set_number(const struct conf_row *row, int64_t *value_out, slice tex
 	if (!slice_number(slice_head(text, digits), INT64_MAX / (1 << 30), &n))
 		return error_input(
 		    error, "%s must be %s, not \"%.*s\"", row->name, example, SLICE_ARG(text));
-	for (; units->name; units++)
-		if (slice_eq_nocase(unit, slice_of(units->name)))
+	for (; u->name; u++)
+		if (slice_eq_nocase(unit, slice_of(u->name)))
 			break;
-	if (!units->name)
+	if (!u->name)
 		return error_input(
 		    error, "%s must be %s, not \"%.*s\"", row->name, example, SLICE_ARG(text));
-	int64_t value = (int64_t)n * units->factor;
+	int64_t value = (int64_t)n * u->factor;
 	if (value < row->least || value > row->most)
-		return error_input(error, "%s is %.*s, but must be from %lld to %lld", row->name,
-		    SLICE_ARG(text), (long long)(row->least / units->factor),
-		    (long long)(row->most / units->factor));
+		return error_input(error, "%s is %.*s, but must be from %s to %s", row->name,
+		    SLICE_ARG(text), number_text(row->least, units, arena),
+		    number_text(row->most, units, arena));
 	*value_out = value;
 	return true;
 }
@@ -67,6 +80,15 @@ static bool set_choice(const struct conf_row *row, const char **value_out, slice
 	    error, "%s must be one of %s, not \"%.*s\"", row->name, row->choices, SLICE_ARG(text));
 }
 
+/* Values go into logs, Received fields and sockets' names. */
+static bool is_text(slice text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
 bool conf_set(
     const struct conf_row *row, void *where, slice text, struct arena *arena, struct error *error)
 {
@@ -77,15 +99,18 @@ bool conf_set(
 		if ((int64_t)text.n < row->least || (int64_t)text.n > row->most)
 			return error_input(error, "%s has %zu octets, but must have %lld to %lld",
 			    row->name, text.n, (long long)row->least, (long long)row->most);
+		if (!is_text(text))
+			return error_input(error, "%s has a control character", row->name);
 		*(const char **)value = arena_str(arena, text);
 		return true;
 	case CONF_NUMBER:
-		return set_number(row, value, text, plain, "a whole number", error);
+		return set_number(row, value, text, plain, "a whole number", arena, error);
 	case CONF_SIZE:
-		return set_number(row, value, text, sizes, "a size such as \"50 MB\"", error);
+		return set_number(
+		    row, value, text, sizes, "a size such as \"50 MB\"", arena, error);
 	case CONF_TIME:
 		return set_number(
-		    row, value, text, times, "a time such as \"30 s\" or \"5 min\"", error);
+		    row, value, text, times, "a time such as \"30 s\" or \"5 min\"", arena, error);
 	case CONF_BOOL:
 		*(bool *)value = slice_eq(text, SLICE("true"));
 		return *(bool *)value || slice_eq(text, SLICE("false")) ||
@@ -97,25 +122,14 @@ bool conf_set(
 	return false;
 }
 
-static const char *number_text(int64_t value, const struct unit *units, struct arena *arena)
-{
-	const struct unit *best = units;
-
-	for (; units->name; units++)
-		if (value && value % units->factor == 0)
-			best = units;
-	return arena_printf(arena, best->name[0] ? "\"%lld %s\"" : "%lld",
-	    (long long)(value / best->factor), best->name);
-}
-
-const char *conf_text(const struct conf_row *row, const void *where, struct arena *arena)
+const char *conf_value(const struct conf_row *row, const void *where, struct arena *arena)
 {
 	const void *value = (const char *)where + row->offset;
 
 	switch (row->type) {
 	case CONF_TEXT:
 	case CONF_CHOICE:
-		return arena_printf(arena, "\"%s\"", *(const char *const *)value);
+		return *(const char *const *)value;
 	case CONF_NUMBER:
 		return number_text(*(const int64_t *)value, plain, arena);
 	case CONF_SIZE:
@@ -126,4 +140,24 @@ const char *conf_text(const struct conf_row *row, const void *where, struct aren
 		return *(const bool *)value ? "true" : "false";
 	}
 	return "";
+}
+
+const char *conf_text(const struct conf_row *row, const void *where, struct arena *arena)
+{
+	const char *value = conf_value(row, where, arena);
+	size_t n = 0;
+
+	if (row->type == CONF_BOOL || row->type == CONF_NUMBER ||
+	    (row->type == CONF_SIZE && !strchr(value, ' ')))
+		return value;
+	char *text = arena_alloc(arena, 2 * strlen(value) + 3);
+	text[n++] = '"';
+	for (; *value; value++) {
+		if (*value == '"' || *value == '\\')
+			text[n++] = '\\';
+		text[n++] = *value;
+	}
+	text[n++] = '"';
+	text[n] = '\0';
+	return text;
 }

@@ -77,7 +77,9 @@ bool conf_check(const struct conf *conf, const char *path,
 /* Sets one row's value from text; false and a text of what is wrong. */
 bool conf_set(
     const struct conf_row *row, void *where, slice text, struct arena *arena, struct error *error);
-/* A row's value as it would be written in a file. */
+/* A row's value as conf_set takes it. */
+const char *conf_value(const struct conf_row *row, const void *where, struct arena *arena);
+/* The same as it is written in a file: quoted where that needs it. */
 const char *conf_text(const struct conf_row *row, const void *where, struct arena *arena);
 /* The row of that name, NULL when there is none. */
 const struct conf_row *conf_row_find(const struct conf_row *rows, size_t n, slice name);

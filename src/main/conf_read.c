@@ -6,7 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* What a file may cost: it is also read by a server that runs. */
+#define FILE_MOST     (256 << 10)
+#define MISTAKES_MOST 100 /* that are told */
+#define NAME_MOST     60  /* of a group with settings inside: no setting's name is longer */
 
 struct reader {
 	const char *path;
@@ -15,13 +21,13 @@ struct reader {
 	struct conf_origin *origin;
 	void (*complain)(void *context, const char *text);
 	void *context;
-	bool failed;
+	int mistakes;
 };
 
 static void complain_at(struct reader *r, int line, const char *text)
 {
-	r->failed = true;
-	r->complain(r->context, arena_printf(r->arena, "%s:%d: %s", r->path, line, text));
+	if (r->mistakes++ < MISTAKES_MOST)
+		r->complain(r->context, arena_printf(r->arena, "%s:%d: %s", r->path, line, text));
 }
 
 /* Edits (insert, remove, change) from one name to another, at most 9. */
@@ -106,7 +112,7 @@ static void read_setting(struct reader *r, const char *name, const config_settin
 	const struct conf_row *row = conf_row_find(conf_rows, conf_row_count, slice_of(name));
 	int line = (int)config_setting_source_line(s);
 
-	if (config_setting_type(s) == CONFIG_TYPE_GROUP && !row) {
+	if (config_setting_type(s) == CONFIG_TYPE_GROUP && !row && strlen(name) <= NAME_MOST) {
 		read_group(r, name, s);
 	} else if (row) {
 		r->origin->lines[row - conf_rows] = line;
@@ -151,19 +157,24 @@ static void read_listener(struct reader *r, const config_setting_t *s)
 
 static void read_listeners(struct reader *r, const config_setting_t *list)
 {
+	if (config_setting_type(list) != CONFIG_TYPE_LIST) {
+		complain_at(r, (int)config_setting_source_line(list),
+		    "listeners is written ( { ... }, { ... } )");
+		return;
+	}
 	for (int i = 0; i < config_setting_length(list); i++) {
 		const config_setting_t *one = config_setting_get_elem(list, (unsigned)i);
 
-		if (r->conf->listener_count == CONF_LISTENERS)
+		if (r->conf->listener_count == CONF_LISTENERS) {
 			complain_at(
 			    r, (int)config_setting_source_line(one), "more listeners than 32");
-		else if (config_setting_type(one) != CONFIG_TYPE_GROUP)
+			return;
+		}
+		if (config_setting_type(one) != CONFIG_TYPE_GROUP)
 			complain_at(r, (int)config_setting_source_line(one),
 			    "a listener is written { protocol = ...; address = ...; port = ...; }");
 		else
 			read_listener(r, one);
-		if (r->conf->listener_count == CONF_LISTENERS)
-			return;
 	}
 }
 
@@ -203,7 +214,8 @@ static void check_given(struct reader *r)
 bool conf_read(const char *path, struct arena *arena, struct conf *conf_out,
     struct conf_origin *origin_out, void (*complain)(void *, const char *), void *context)
 {
-	struct reader r = { path, arena, conf_out, origin_out, complain, context, false };
+	struct reader r = { path, arena, conf_out, origin_out, complain, context, 0 };
+	struct stat st;
 	config_t config;
 
 	*conf_out = (struct conf){ 0 };
@@ -211,6 +223,10 @@ bool conf_read(const char *path, struct arena *arena, struct conf *conf_out,
 	set_defaults(&r);
 	if (access(path, R_OK) < 0) {
 		complain(context, arena_printf(arena, "%s: cannot be read: %m", path));
+		return false;
+	}
+	if (stat(path, &st) == 0 && st.st_size > FILE_MOST) {
+		complain(context, arena_printf(arena, "%s: larger than 256 KB", path));
 		return false;
 	}
 	config_init(&config);
@@ -221,7 +237,7 @@ bool conf_read(const char *path, struct arena *arena, struct conf *conf_out,
 		complain_at(&r, config_error_line(&config), config_error_text(&config));
 	}
 	config_destroy(&config);
-	return !r.failed;
+	return !r.mistakes;
 }
 
 /* ---- what the rows cannot say ---- */

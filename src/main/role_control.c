@@ -3,7 +3,9 @@
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,11 +13,16 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "directory/directory.h"
+#include "main/answer.h"
 #include "main/control.h"
 #include "main/role.h"
 #include "net/ask.h"
 
-#define REQUEST_MS 2000
+#define REQUEST_MS      2000
+#define STALL_MS        60000
+#define ANSWER_MOST     (256u << 20)
+#define LEAVING_MOST    8
+#define ACCEPT_PAUSE_MS 100
 
 static struct directory *directory;
 static int control_fd;
@@ -81,29 +88,72 @@ static void discard_request(int fd, char *buffer)
 		recv(fd, buffer, MESSAGE_MAX, MSG_DONTWAIT);
 }
 
+/* An answer on its way to a client that reads slowly. */
+struct leaving {
+	int fd;
+	uint64_t status;
+	struct buf text;
+};
+
+static _Atomic int leaving_count;
+
+static void leave(struct leaving *l)
+{
+	if (!answer_send(l->fd, l->status, buf_slice(&l->text), STALL_MS))
+		log_warn("answer.cut", kv_str("why", "the client does not take it"));
+	close(l->fd);
+	buf_free(&l->text);
+	free(l);
+}
+
+static void *leave_slowly(void *leaving)
+{
+	leave(leaving);
+	leaving_count--;
+	return NULL;
+}
+
+/* A short answer fits the socket. A long one gets a thread, so that whoever pages through it keeps nobody
+ * else waiting. */
+static void send_away(struct leaving *l)
+{
+	pthread_t thread;
+
+	if (l->text.n <= ANSWER_PIECE || leaving_count >= LEAVING_MOST) {
+		leave(l);
+		return;
+	}
+	leaving_count++;
+	if (pthread_create(&thread, NULL, leave_slowly, l)) {
+		leaving_count--;
+		leave(l);
+		return;
+	}
+	pthread_detach(thread);
+}
+
 static void serve_command(int fd, char *buffer)
 {
 	struct command_request request = { 0 };
-	struct message m;
-	struct buf out;
+	struct leaving *l = NEW(struct leaving);
 
-	buf_init(&out, MESSAGE_MAX - 1024);
-	int status = 1;
+	*l = (struct leaving){ .fd = fd, .status = 1 };
+	buf_init(&l->text, ANSWER_MOST);
 	if (!permitted(fd)) {
 		discard_request(fd, buffer);
-		buf_adds(&out, "hauberk: you may not command this server\n");
+		buf_adds(&l->text, "hauberk: you may not command this server\n");
 	} else if (!read_request(fd, buffer, &request)) {
-		buf_adds(&out, "hauberk: malformed command\n");
+		buf_adds(&l->text, "hauberk: malformed command\n");
 	} else {
-		status = control_command(directory, &request, &out);
+		l->status = (uint64_t)control_command(directory, &request, &l->text);
 	}
-	message_begin(&m, MESSAGE_COMMAND);
-	message_put_number(&m, (uint64_t)status);
-	message_put_text(&m, buf_slice(&out));
-	send(fd, m.data.p, m.data.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-	message_free(&m);
-	buf_free(&out);
 	explicit_bzero(buffer, MESSAGE_MAX);
+	if (l->text.full) {
+		buf_clear(&l->text);
+		buf_adds(&l->text, "hauberk: the answer is too long\n");
+		l->status = 1;
+	}
+	send_away(l);
 }
 
 static void *serve(void *nothing)
@@ -116,10 +166,11 @@ static void *serve(void *nothing)
 
 		poll(&p, 1, -1);
 		int fd = accept4(control_fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0)
-			continue;
-		serve_command(fd, buffer);
-		close(fd);
+		if (fd >= 0)
+			serve_command(fd, buffer);
+		else
+			poll(NULL, 0,
+			    ACCEPT_PAUSE_MS); /* no descriptors: it would fail at once again */
 	}
 	return NULL;
 }

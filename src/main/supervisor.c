@@ -96,21 +96,13 @@ static void tell_descriptor(struct child *c, const char *name, int fd)
 	tell(c, &m, fd);
 }
 
-/* As conf_set reads it: without the quotes of a file. */
-static slice unquoted(const char *text)
-{
-	slice s = slice_of(text);
-
-	return s.n >= 2 && s.p[0] == '"' ? (slice){ s.p + 1, s.n - 2 } : s;
-}
-
 static void tell_listener(struct child *c, int i, struct arena *arena)
 {
 	const struct conf_listener *l = &sv.now.conf->listeners[i];
 
 	for (size_t j = 0; j < conf_listener_row_count; j++)
 		tell_setting(c, arena_printf(arena, "%d %s", i, conf_listener_rows[j].name),
-		    unquoted(conf_text(&conf_listener_rows[j], l, arena)));
+		    slice_of(conf_value(&conf_listener_rows[j], l, arena)));
 	tell_descriptor(c, arena_printf(arena, "listener %d", i), sv.now.listener_fds[i]);
 }
 
@@ -136,7 +128,7 @@ static void tell_settings(struct child *c)
 	for (size_t i = 0; i < conf_row_count; i++)
 		if (conf_rows[i].roles & ROLE_BIT(c->role))
 			tell_setting(
-			    c, conf_rows[i].name, unquoted(conf_text(&conf_rows[i], conf, arena)));
+			    c, conf_rows[i].name, slice_of(conf_value(&conf_rows[i], conf, arena)));
 	for (int i = 0; i < conf->listener_count; i++)
 		if (serves(c->role, &conf->listeners[i]))
 			tell_listener(c, i, arena);
@@ -303,7 +295,8 @@ static void child_ended(struct child *c, int status)
 			    kv_num("instance", c->instance), kv_num("status", status));
 		return;
 	}
-	if (c->renewing) {
+	/* Told to end, and did. One that dies while it starts anew waits like any other. */
+	if (c->renewing && c->state == CHILD_READY) {
 		c->state = CHILD_WAITING;
 		c->start_at_us = 0;
 		return;

@@ -34,7 +34,8 @@ enum message_type {
 	MESSAGE_READY,  /* N Landlock ABI (0: none): locked in its sandbox, serving */
 	MESSAGE_STATUS, /* control asks -> T text for people */
 	/* a command to control, on its local socket */
-	MESSAGE_COMMAND, /* N words, T each word, T secret -> N status, T text for people */
+	MESSAGE_COMMAND, /* N words, T each word, T secret -> N status, N more (1: another follows), T text
+			    for people */
 	/* to keys */
 	MESSAGE_SIGN, /* T key name, T digest -> T signature */
 	/* to auth */
