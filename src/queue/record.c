@@ -70,6 +70,36 @@ bool record_read_head(int fd, uint64_t segment, uint64_t place, struct record_he
 	return true;
 }
 
+/* The next place at or after `at` where a record may begin; the end of the file when there is none. */
+static uint64_t next_magic(int fd, uint64_t at, uint64_t size)
+{
+	static const uint32_t magic = RECORD_MAGIC;
+	char window[65536];
+	ssize_t n;
+
+	while (at < size && (n = pread(fd, window, sizeof window, (off_t)at)) > 0) {
+		const char *found = memmem(window, (size_t)n, &magic, sizeof magic);
+
+		if (found)
+			return at + (uint64_t)(found - window);
+		/* It may begin in the last octets of this window. */
+		at += (size_t)n > sizeof magic ? (uint64_t)n - sizeof magic + 1 : (uint64_t)n;
+	}
+	return size;
+}
+
+bool record_next(int fd, uint64_t segment, uint64_t size, uint64_t *at, struct record_head *head,
+    struct buf *envelope)
+{
+	struct error error;
+
+	for (; *at + sizeof *head <= size; *at = next_magic(fd, *at + 1, size))
+		if (record_read_head(fd, segment, *at, head, envelope, &error) &&
+		    *at + record_length(head) <= size)
+			return true;
+	return false;
+}
+
 bool record_read_message(
     int fd, const struct record_head *head, struct buf *message_out, struct error *error)
 {

@@ -35,6 +35,10 @@ void record_seal(struct record_head *head, slice envelope);
  * envelope_out. false: there is no valid record here (error says why). */
 bool record_read_head(int fd, uint64_t segment, uint64_t place, struct record_head *head_out,
     struct buf *envelope_out, struct error *error);
+/* The next whole record at or after *at in a file of `size` octets; what lies between is passed over.
+ * false: there is none. */
+bool record_next(int fd, uint64_t segment, uint64_t size, uint64_t *at,
+    struct record_head *head_out, struct buf *envelope_out);
 /* Adds the message of a checked head to message_out; false with a permanent error when it is damaged. */
 bool record_read_message(
     int fd, const struct record_head *head, struct buf *message_out, struct error *error);

@@ -408,37 +408,6 @@ void schedule_tick(void)
 
 /* ---- reading the spool after a start ---- */
 
-/* The next place at or after `at` where a record may begin; the end of the file when there is none. */
-static uint64_t next_magic(int fd, uint64_t at, uint64_t size)
-{
-	static const uint32_t magic = RECORD_MAGIC;
-	char window[65536];
-	ssize_t n;
-
-	while (at < size && (n = pread(fd, window, sizeof window, (off_t)at)) > 0) {
-		const char *found = memmem(window, (size_t)n, &magic, sizeof magic);
-
-		if (found)
-			return at + (uint64_t)(found - window);
-		/* It may begin in the last octets of this window. */
-		at += (size_t)n > sizeof magic ? (uint64_t)n - sizeof magic + 1 : (uint64_t)n;
-	}
-	return size;
-}
-
-/* The next valid record at or after `at`; false at the end of the file. */
-static bool next_record(int fd, uint64_t segment, uint64_t size, uint64_t *at,
-    struct record_head *head, struct buf *envelope)
-{
-	struct error error;
-
-	for (; *at + sizeof *head <= size; *at = next_magic(fd, *at + 1, size))
-		if (record_read_head(fd, segment, *at, head, envelope, &error) &&
-		    *at + record_length(head) <= size)
-			return true;
-	return false;
-}
-
 static void scan_segment(const char *path, uint64_t id, bool alone)
 {
 	struct record_head head;
@@ -463,7 +432,7 @@ static void scan_segment(const char *path, uint64_t id, bool alone)
 	segment->closed = alone;
 	segment->read_to = (uint64_t)st.st_size;
 	buf_init(&envelope, RECORD_ENVELOPE_MAX);
-	while (next_record(fd, id, (uint64_t)st.st_size, &at, &head, &envelope)) {
+	while (record_next(fd, id, (uint64_t)st.st_size, &at, &head, &envelope)) {
 		if (at != end)
 			log_warn("segment.damaged", kv_str("path", path),
 			    kv_num("from", (int64_t)end), kv_num("to", (int64_t)at),
