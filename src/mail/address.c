@@ -233,3 +233,15 @@ void address_write(const struct address *address, struct buf *out)
 		buf_add(out, address->domain);
 	}
 }
+
+slice address_text(struct arena *arena, const struct address *address)
+{
+	struct buf text;
+
+	/* Every octet of a quoted local part may need a backslash. */
+	buf_init(&text, 2 * ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX + 8);
+	address_write(address, &text);
+	slice copy = arena_copy(arena, buf_slice(&text));
+	buf_free(&text);
+	return copy;
+}

@@ -44,5 +44,7 @@ bool address_is_null(const struct address *address);
 bool address_equal(const struct address *a, const struct address *b);
 /* Adds local@domain, the local part quoted where the grammar needs it; nothing for the null path. */
 void address_write(const struct address *address, struct buf *out);
+/* The same as a copy in the arena. */
+slice address_text(struct arena *arena, const struct address *address);
 
 #endif

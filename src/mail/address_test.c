@@ -10,13 +10,7 @@ static struct arena *arena;
 
 static slice written(const struct address *address)
 {
-	struct buf text;
-
-	buf_init(&text, 1000);
-	address_write(address, &text);
-	slice copy = arena_copy(arena, buf_slice(&text));
-	buf_free(&text);
-	return copy;
+	return address_text(arena, address);
 }
 
 static void path_is_read(void **state)

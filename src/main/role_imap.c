@@ -1,16 +1,14 @@
 /* The role imap: IMAP and POP3 over the store. */
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "imap/imap.h"
-#include "main/role.h"
+#include "main/role_sessions.h"
 #include "net/ask.h"
-#include "net/reactor.h"
 #include "pop3/pop3.h"
 
-#define DRAIN_MS 5000
+#define GRACE_MS 5000
 #define HANDLES  1000 /* open accounts in the whole process, three descriptors each */
 
 /* What a worker thread owns. */
@@ -20,7 +18,6 @@ struct worker {
 };
 
 static struct listener listeners[2 * CONF_LISTENERS];
-static struct reactor *reactor;
 static const char *accounts_path, *directory_path;
 static size_t handles;
 static struct peers *peers;
@@ -78,7 +75,7 @@ static void notify(void *worker, const struct store_notice *notice)
 	struct message m;
 
 	(void)worker;
-	reactor_notice(reactor, store_watch_key(notice->account, notice->mailbox));
+	role_sessions_notice(store_watch_key(notice->account, notice->mailbox));
 	message_begin(&m, MESSAGE_NOTICE);
 	message_put_number(&m, (uint64_t)notice->account);
 	message_put_number(&m, (uint64_t)notice->mailbox);
@@ -93,8 +90,8 @@ static void take_notice(struct call *call)
 	int64_t mailbox = (int64_t)message_get_number(&call->in);
 
 	message_get_number(&call->in); /* the modseq: whoever is woken looks for itself */
-	if (message_done(&call->in) && reactor)
-		reactor_notice(reactor, store_watch_key(account, mailbox));
+	if (message_done(&call->in))
+		role_sessions_notice(store_watch_key(account, mailbox));
 	call_end(call);
 }
 
@@ -104,24 +101,6 @@ static const struct service services[] = {
 static const size_t service_count = sizeof services / sizeof services[0];
 
 /* ---- life ---- */
-
-static void *react(void *context)
-{
-	struct role_start *start = context;
-
-	reactor_run(reactor);
-	peers_stop(start->peers, 0);
-	return NULL;
-}
-
-static void listen_all(struct role_start *start)
-{
-	int n = role_listeners(start, "imap", &imap_protocol, listeners);
-
-	n += role_listeners(start, "pop3", &pop3_protocol, listeners + n);
-	for (int i = 0; i < n; i++)
-		reactor_listen(reactor, &listeners[i]);
-}
 
 static bool start_imap(struct role_start *start, struct error *error)
 {
@@ -136,7 +115,6 @@ static bool start_imap(struct role_start *start, struct error *error)
 		.first_id = role_first_session(start),
 		.handshake_ms = role_handshake_ms(c->imap_login_timeout_ms) };
 	struct sandbox sandbox = { 0 };
-	pthread_t thread;
 
 	ask_init(start->peers);
 	peers = start->peers;
@@ -155,30 +133,17 @@ static bool start_imap(struct role_start *start, struct error *error)
 	sandbox_imap(&sandbox, accounts_path, role_path(start, "directory"));
 	if (!sandbox_lock(&sandbox, error))
 		return false;
-	reactor = reactor_new(&config);
-	listen_all(start);
-	return pthread_create(&thread, NULL, react, start) == 0 || error_local(error, "no thread");
-}
-
-static bool take_descriptor(struct role_start *start, const char *name, int fd, struct error *error)
-{
-	struct tls_context *tls = role_tls_of(name, fd, error);
-
-	(void)start;
-	if (tls)
-		reactor_set_tls(reactor, tls);
-	return tls != NULL;
-}
-
-static void drain(struct role_start *start)
-{
-	(void)start;
-	reactor_drain(reactor, DRAIN_MS);
+	int n = role_listeners(start, "imap", &imap_protocol, listeners);
+	n += role_listeners(start, "pop3", &pop3_protocol, listeners + n);
+	struct role_sessions sessions = {
+		.listeners = listeners, .listener_count = n, .grace_ms = GRACE_MS
+	};
+	return role_sessions_start(start, &config, &sessions, error);
 }
 
 const struct role_program role_imap = { .role = ROLE_IMAP,
 	.services = services,
 	.service_count = &service_count,
 	.start = start_imap,
-	.descriptor = take_descriptor,
-	.drain = drain };
+	.descriptor = role_sessions_descriptor,
+	.drain = role_sessions_drain };

@@ -1,32 +1,24 @@
 /* The role smtp: receives mail. */
-#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "main/role.h"
+#include "main/role_sessions.h"
 #include "net/ask.h"
-#include "net/reactor.h"
 #include "net/tls.h"
 #include "smtp/smtp.h"
 #include "vault/sasl.h"
 
-#define DRAIN_MS 10000
+#define GRACE_MS 10000
 
 static struct smtp_conf conf;
 static struct listener listeners[CONF_LISTENERS];
-static struct reactor *reactor;
 
-static void *react(void *context)
+/* What was handed over for a commit is committed before the process ends. */
+static void ended(void)
 {
-	struct role_start *start = context;
-
-	reactor_run(reactor);
 	spool_stop(conf.spool);
-	reactor_free(reactor);
-	peers_stop(start->peers, 0);
-	return NULL;
 }
 
 static bool prepare(struct role_start *start, bool tls, struct error *error)
@@ -59,20 +51,19 @@ static bool start_smtp(struct role_start *start, struct error *error)
 		.worker_stop = smtp_worker_stop,
 		.first_id = role_first_session(start),
 		.handshake_ms = role_handshake_ms(start->conf.smtp_command_timeout_ms) };
-	pthread_t thread;
 
 	ask_init(start->peers);
 	if (!role_tls(start, &config.tls, error))
 		return false;
 	if (!prepare(start, config.tls != NULL, error))
 		return false;
-	reactor = reactor_new(&config);
-	int n = role_listeners(start, "smtp", &smtp_protocol, listeners);
-	for (int i = 0; i < n; i++)
-		reactor_listen(reactor, &listeners[i]);
 	spool_start(conf.spool);
 	spool_reconnect(conf.spool);
-	return pthread_create(&thread, NULL, react, start) == 0 || error_local(error, "no thread");
+	struct role_sessions sessions = { .listeners = listeners,
+		.listener_count = role_listeners(start, "smtp", &smtp_protocol, listeners),
+		.grace_ms = GRACE_MS,
+		.ended = ended };
+	return role_sessions_start(start, &config, &sessions, error);
 }
 
 static void added(void *context, enum role role, int instance)
@@ -83,24 +74,8 @@ static void added(void *context, enum role role, int instance)
 		spool_reconnect(conf.spool);
 }
 
-static bool take_descriptor(struct role_start *start, const char *name, int fd, struct error *error)
-{
-	struct tls_context *tls = role_tls_of(name, fd, error);
-
-	(void)start;
-	if (tls)
-		reactor_set_tls(reactor, tls);
-	return tls != NULL;
-}
-
-static void drain(struct role_start *start)
-{
-	(void)start;
-	reactor_drain(reactor, DRAIN_MS);
-}
-
 const struct role_program role_smtp = { .role = ROLE_SMTP,
 	.start = start_smtp,
-	.descriptor = take_descriptor,
-	.drain = drain,
+	.descriptor = role_sessions_descriptor,
+	.drain = role_sessions_drain,
 	.added = added };

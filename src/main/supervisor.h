@@ -1,8 +1,8 @@
 /*
  * supervisor: main's life while it serves.
  *
- * Starts the roles in stages (control first, sessions last), gives each its settings, descriptors and
- * channels, starts again what dies (at once, then with doubling pauses up to ten seconds), and drains
+ * Starts the roles (control first, which makes what the others open; then all), gives each its settings,
+ * descriptors and channels, starts again what dies (at once, then with doubling pauses up to ten seconds), and drains
  * in the reverse order: sessions first, so that nothing more is accepted, then the rest.
  */
 #ifndef MAIN_SUPERVISOR_H

@@ -3,17 +3,6 @@
 
 #include "base/memory.h"
 
-static slice address_text(struct arena *arena, const struct address *address)
-{
-	struct buf text;
-
-	buf_init(&text, 1000);
-	address_write(address, &text);
-	slice copy = arena_copy(arena, buf_slice(&text));
-	buf_free(&text);
-	return copy;
-}
-
 struct reply cmd_mail(struct session *s, struct cursor *c)
 {
 	struct smtp *smtp = s->state;

@@ -111,11 +111,7 @@ bool parse_rcpt(struct cursor *c, struct arena *arena, struct rcpt_arguments *ou
 	cursor_skip(c, OCTET_BLANK);
 	if (!path_forward_parse(c, arena, &out->recipient))
 		return false;
-	struct buf text;
-	buf_init(&text, 1000);
-	address_write(&out->recipient, &text);
-	out->as_written = arena_copy(arena, buf_slice(&text));
-	buf_free(&text);
+	out->as_written = address_text(arena, &out->recipient);
 	while (next_parameter(c, &keyword, &value))
 		if (!out->unknown.p)
 			out->unknown = keyword;
