@@ -8,14 +8,15 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-#define KEYS_MAX 64
+#define KEYS_MAX     64
+#define KEYS_PURPOSE 32 /* of one purpose */
 
 struct key {
 	char *name;
 	EVP_PKEY *key;
 };
 
-static struct key keys[KEYS_MAX];
+static struct key keys[KEYS_MAX]; /* oldest first */
 static size_t key_count;
 
 static struct key *find(slice name)
@@ -49,6 +50,27 @@ static EVP_PKEY *parse(slice pem, struct error *error)
 	return key;
 }
 
+/* Each renewal brings a key under a name of its own; by the time there are many of one purpose, no
+ * handshake uses its oldest any more. */
+static void retire_oldest(slice name)
+{
+	slice purpose = slice_head(name, slice_find(name, '.') + 1);
+	size_t oldest = key_count, count = 0;
+
+	for (size_t i = key_count; i-- > 0;) {
+		if (slice_starts(slice_of(keys[i].name), purpose)) {
+			oldest = i;
+			count++;
+		}
+	}
+	if (count < KEYS_PURPOSE)
+		return;
+	free(keys[oldest].name);
+	EVP_PKEY_free(keys[oldest].key);
+	memmove(&keys[oldest], &keys[oldest + 1], (key_count - oldest - 1) * sizeof keys[0]);
+	keys[--key_count] = (struct key){ 0 };
+}
+
 bool keys_add(slice name, slice pem, struct error *error)
 {
 	struct key *k = find(name);
@@ -61,6 +83,8 @@ bool keys_add(slice name, slice pem, struct error *error)
 		return error_local(
 		    error, "the private key is not ECDSA; other kinds are not served yet");
 	}
+	if (!k)
+		retire_oldest(name);
 	if (!k && key_count == KEYS_MAX) {
 		EVP_PKEY_free(key);
 		return error_local(error, "more than %d keys", KEYS_MAX);

@@ -108,6 +108,14 @@ static int run_keys(int fd)
 	struct peers *p = peers_new(ROLE_KEYS, 0, keys_services, keys_service_count);
 	struct error error;
 
+	/* A server whose certificate was renewed a hundred times. */
+	for (int i = 0; i < 100; i++) {
+		char name[20];
+
+		snprintf(name, sizeof name, "tls.%d", i);
+		if (!keys_add(slice_of(name), buf_slice(&right.key), &error))
+			return 1;
+	}
 	if (!keys_add(SLICE("tls.default"), buf_slice(&right.key), &error) ||
 	    !keys_add(SLICE("dkim.default"), buf_slice(&other.key), &error))
 		return 1;
@@ -225,7 +233,9 @@ static void a_digest_is_signed_for_the_right_purpose_only(void **state)
 	assert_true(verify(&right, d, buf_slice(&signature)));
 	assert_false(verify(&other, d, buf_slice(&signature)));
 	buf_clear(&signature);
-	const char *refused[] = { "dkim.default", "tls.unknown", "", "tls." };
+	assert_true(ask_sign(SLICE("tls.99"), d, deadline_in_ms(WAIT_MS), &signature, &error));
+	buf_clear(&signature);
+	const char *refused[] = { "dkim.default", "tls.unknown", "", "tls.", "tls.0" };
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
 		assert_false(
 		    ask_sign(slice_of(refused[i]), d, deadline_in_ms(WAIT_MS), &signature, &error));
