@@ -128,9 +128,12 @@ static void take_peer(struct call *call)
 /* A new key or certificate. Whoever asked is told when it is in use. */
 static void take_descriptor(struct call *call)
 {
-	const char *name = arena_str(start.arena, message_get_text(&call->in));
+	slice text = message_get_text(&call->in);
 	struct error error;
+	char name[80];
 
+	/* Not in the start's arena: that never ends, and renewals never stop. */
+	snprintf(name, sizeof name, "%.*s", SLICE_ARG(text));
 	if (!message_done(&call->in) || call->fd < 0 || !program->descriptor) {
 		call_end(call);
 		return;
