@@ -12,6 +12,7 @@ const struct command imap_commands[] = {
 	/* verb           handler           states         flags                          RFC */
 	{ "CAPABILITY",   imap_cmd_capability,   ANYTIME,       0,                             "9051 6.1.1" },
 	{ "NOOP",         imap_cmd_noop,         ANYTIME,       0,                             "9051 6.1.2" },
+	{ "ID",           imap_cmd_id,           ANYTIME,       0,                             "2971 3.1" },
 	{ "LOGOUT",       imap_cmd_logout,       ANYTIME,       COMMAND_SILENT,                "9051 6.1.3" },
 	{ "STARTTLS",     imap_cmd_starttls,     IMAP_STRANGER, COMMAND_SILENT,                "9051 6.2.1" },
 	{ "AUTHENTICATE", imap_cmd_authenticate, IMAP_STRANGER, COMMAND_SECRET,                "9051 6.2.2" },

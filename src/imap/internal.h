@@ -81,6 +81,7 @@ struct imap {
 	int64_t account;
 	slice user; /* in the session's arena */
 	unsigned failed_logins, mistakes;
+	bool identified; /* what it said with ID is in the log */
 	struct sasl sasl;
 	struct gather gather;
 	bool in_literal; /* the next frame is one */
@@ -171,6 +172,7 @@ struct imap_reply imap_cmd_delete(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_examine(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_expunge(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_fetch(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_id(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_idle(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_list(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_login(struct imap *im, struct cursor *args);

@@ -15,7 +15,7 @@ void imap_print_capabilities(struct imap *im)
 
 	buf_adds(out,
 	    "CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE NAMESPACE UNSELECT UIDPLUS MOVE "
-	    "CHILDREN SPECIAL-USE");
+	    "CHILDREN SPECIAL-USE ID");
 	if (im->state != IMAP_STRANGER)
 		return;
 	if (im->s->listener->tls == LISTENER_STARTTLS && !session_secure(im->s))

@@ -9,7 +9,7 @@
 
 #define GREETING                                                                                   \
 	"* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE NAMESPACE UNSELECT UIDPLUS MOVE "        \
-	"CHILDREN SPECIAL-USE AUTH=PLAIN AUTH=LOGIN] Hauberk ready\r\n"
+	"CHILDREN SPECIAL-USE ID AUTH=PLAIN AUTH=LOGIN] Hauberk ready\r\n"
 #define EMPTY_INBOX                                                                                \
 	"* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft)\r\n"                              \
 	"* OK [PERMANENTFLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft \\*)] kept\r\n"       \
@@ -481,9 +481,77 @@ static void password_needs_tls(void **state)
 	talk(fd, "a starttls\r\n", "a NO [CANNOT] no TLS here\r\n");
 	talk(fd, "a capability\r\n",
 	    "* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE NAMESPACE UNSELECT UIDPLUS MOVE "
-	    "CHILDREN SPECIAL-USE LOGINDISABLED\r\na OK done\r\n");
+	    "CHILDREN SPECIAL-USE ID LOGINDISABLED\r\na OK done\r\n");
 	close(fd);
 	server_stop();
+}
+
+#define ID_ANSWER "* ID (\"name\" \"Hauberk\" \"version\" \"" HAUBERK_VERSION "\")\r\na OK done\r\n"
+
+static void id_is_answered_before_and_after_the_login(void **state)
+{
+	static const char *const good[] = { "NIL", "nil", "()",
+		"(\"name\" \"mutt\" \"version\" \"2.2\")", "(\"name\" NIL)",
+		"({4+}\r\nname {3+}\r\na\r\n)", "(\"os\" \"a\\\"b\" \"x-mine\" \"\")" };
+	int fd = server_connect();
+	char command[200];
+
+	server_hear(fd, GREETING);
+	for (int logged_in = 0; logged_in < 2; logged_in++) {
+		for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+			snprintf(command, sizeof command, "a id %s\r\n", good[i]);
+			talk(fd, command, ID_ANSWER);
+		}
+		if (!logged_in)
+			talk(fd, "l login alice secret\r\n", "l OK logged in\r\n");
+	}
+	close(fd);
+}
+
+/* "(" and n pairs whose field names have so many octets, and values so many. */
+static void say_pairs(int fd, int n, int field, int value)
+{
+	struct buf command;
+
+	buf_init(&command, 100000);
+	buf_adds(&command, "a ID (");
+	for (int i = 0; i < n; i++)
+		buf_addf(&command, "%s\"%0*d\" \"%0*d\"", i ? " " : "", field, i, value, 0);
+	buf_adds(&command, ")\r\n");
+	server_say(fd, command.p);
+	buf_free(&command);
+}
+
+static void id_takes_what_the_rfc_allows_and_no_more(void **state)
+{
+	static const struct {
+		int pairs, field, value;
+		const char *says;
+	} cases[] = {
+		{ 30, 30, 100, ID_ANSWER },
+		{ 31, 30, 100, "a BAD more than 30 fields\r\n" },
+		{ 1, 30, 1024, ID_ANSWER },
+		{ 1, 31, 1, "a BAD a field name is longer than 30 octets\r\n" },
+		{ 1, 1, 1025, "a BAD a value is longer than 1024 octets\r\n" },
+	};
+	int fd = server_connect();
+
+	server_hear(fd, GREETING);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		say_pairs(fd, cases[i].pairs, cases[i].field, cases[i].value);
+		server_hear(fd, cases[i].says);
+	}
+	talk(fd, "a id (\"name\")\r\n", "a BAD a field has no value\r\n");
+	talk(fd, "a id (\"a\" \"b\" \"c\")\r\n", "a BAD a field has no value\r\n");
+	talk(fd, "a id (\"a\" \"b\" \"A\" \"c\")\r\n", "a BAD a field is given twice\r\n");
+	talk(fd, "a id\r\n", "a BAD expected one space at column 5\r\n");
+	talk(fd, "a id name\r\n", "a BAD expected '(' or NIL at column 6\r\n");
+	talk(fd, "a id (name \"x\")\r\n", "a BAD expected string at column 7\r\n");
+	talk(fd, "a id (\"a\" x)\r\n", "a BAD expected string at column 11\r\n");
+	talk(fd, "a id (\"a\" \"b\"\r\n", "a BAD expected ')' at column 14\r\n");
+	talk(fd, "a id NIL NIL\r\n", "a BAD expected end of line at column 9\r\n");
+	talk(fd, "a noop\r\n", "a OK done\r\n");
+	close(fd);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, server_begin, server_end)
@@ -494,6 +562,8 @@ int main(void)
 		TEST(login_is_checked),
 		TEST(plain_is_taken_with_and_without_initial_response),
 		TEST(three_wrong_passwords_end_it),
+		TEST(id_is_answered_before_and_after_the_login),
+		TEST(id_takes_what_the_rfc_allows_and_no_more),
 		TEST(mistakes_are_explained),
 		TEST(mailboxes_are_made_listed_and_removed),
 		TEST(empty_mailbox_is_no_special_case),
