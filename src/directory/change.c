@@ -2,8 +2,9 @@
 #include "directory/internal.h"
 #include "directory/names.h"
 
-/* The next id of a table; inside a transaction. */
-static bool next_id(struct directory *dir, slice table, int64_t *id_out, struct error *error)
+#define NAMES_MAX 8192 /* an address in its forms */
+
+bool directory_next_id(struct directory *dir, slice table, int64_t *id_out, struct error *error)
 {
 	struct db_stmt *st = db_use(dir->db, Q_SERIAL_ADD);
 
@@ -17,8 +18,7 @@ static bool next_id(struct directory *dir, slice table, int64_t *id_out, struct 
 	return db_done(st, error);
 }
 
-/* Ends a transaction as its body went. */
-static bool finish(struct directory *dir, bool ok, struct error *error)
+bool directory_finish(struct directory *dir, bool ok, struct error *error)
 {
 	if (ok)
 		return db_commit(dir->db, error);
@@ -31,7 +31,7 @@ static bool add_domain(struct directory *dir, slice name, int64_t *id_out, struc
 	struct db_stmt *st;
 	bool added;
 
-	if (!next_id(dir, SLICE("domain"), id_out, error))
+	if (!directory_next_id(dir, SLICE("domain"), id_out, error))
 		return false;
 	st = db_use(dir->db, Q_DOMAIN_ADD);
 	db_bind_id(st, 1, *id_out);
@@ -50,11 +50,11 @@ bool directory_domain_add(struct directory *dir, slice name, int64_t *id_out, st
 	*id_out = 0;
 	if (!names_check_domain(name, error) || !db_begin(dir->db, error))
 		return false;
-	return finish(dir, add_domain(dir, directory_fold(scratch, name), id_out, error), error);
+	return directory_finish(
+	    dir, add_domain(dir, directory_fold(scratch, name), id_out, error), error);
 }
 
-/* The domain's id, or FAULT_ABSENT. */
-static bool domain_id(struct directory *dir, slice name, int64_t *id_out, struct error *error)
+bool directory_domain_id(struct directory *dir, slice name, int64_t *id_out, struct error *error)
 {
 	struct db_stmt *st = db_use(dir->db, Q_DOMAIN_FIND);
 	bool found;
@@ -69,23 +69,31 @@ static bool domain_id(struct directory *dir, slice name, int64_t *id_out, struct
 		error, FAULT_ABSENT, "domain %.*s is not ours; add it first", SLICE_ARG(name));
 }
 
+/* How many rows of a domain a statement counts; none: true. */
+static bool domain_is_without(struct directory *dir, size_t query, const char *what, slice name,
+    int64_t id, struct error *error)
+{
+	struct db_stmt *st = db_use(dir->db, query);
+
+	db_bind_id(st, 1, id);
+	db_step(st);
+	int64_t count = db_column_number(st, 0);
+	if (!db_done(st, error))
+		return false;
+	return count == 0 ||
+	    error_plain(error, FAULT_DENIED, "domain %.*s still has %lld %s; remove them first",
+		SLICE_ARG(name), (long long)count, what);
+}
+
 static bool remove_domain(struct directory *dir, slice name, struct error *error)
 {
 	struct db_stmt *st;
-	int64_t id, accounts;
+	int64_t id;
 
-	if (!domain_id(dir, name, &id, error))
+	if (!directory_domain_id(dir, name, &id, error) ||
+	    !domain_is_without(dir, Q_DOMAIN_ACCOUNTS, "accounts", name, id, error) ||
+	    !domain_is_without(dir, Q_DOMAIN_ALIASES, "aliases", name, id, error))
 		return false;
-	st = db_use(dir->db, Q_DOMAIN_ACCOUNTS);
-	db_bind_id(st, 1, id);
-	db_step(st);
-	accounts = db_column_number(st, 0);
-	if (!db_done(st, error))
-		return false;
-	if (accounts > 0)
-		return error_plain(error, FAULT_DENIED,
-		    "domain %.*s still has %lld accounts; remove them first", SLICE_ARG(name),
-		    (long long)accounts);
 	st = db_use(dir->db, Q_DOMAIN_REMOVE);
 	db_bind_id(st, 1, id);
 	return db_run(st, error);
@@ -97,7 +105,25 @@ bool directory_domain_remove(struct directory *dir, slice name, struct error *er
 
 	if (!names_check_domain(name, error) || !db_begin(dir->db, error))
 		return false;
-	return finish(dir, remove_domain(dir, directory_fold(scratch, name), error), error);
+	return directory_finish(
+	    dir, remove_domain(dir, directory_fold(scratch, name), error), error);
+}
+
+/* An account and an alias of one name would hide one another. */
+static bool no_alias(struct directory *dir, slice local, slice domain, struct error *error)
+{
+	struct arena *arena = arena_new(NAMES_MAX);
+	struct account account;
+	int64_t alias;
+	bool ok = directory_find_entry(dir, arena, local, domain, &account, &alias, error) !=
+	    DIRECTORY_FAILED;
+
+	arena_free(arena);
+	return ok &&
+	    (!alias ||
+		error_plain(error, FAULT_DENIED,
+		    "%.*s@%.*s is an alias; an account cannot have its name: remove it first",
+		    SLICE_ARG(local), SLICE_ARG(domain)));
 }
 
 static bool add_account(struct directory *dir, slice local, slice folded, slice domain,
@@ -107,8 +133,9 @@ static bool add_account(struct directory *dir, slice local, slice folded, slice 
 	int64_t domain_number;
 	bool added;
 
-	if (!domain_id(dir, domain, &domain_number, error) ||
-	    !next_id(dir, SLICE("account"), id_out, error))
+	if (!directory_domain_id(dir, domain, &domain_number, error) ||
+	    !no_alias(dir, local, domain, error) ||
+	    !directory_next_id(dir, SLICE("account"), id_out, error))
 		return false;
 	st = db_use(dir->db, Q_ACCOUNT_ADD);
 	db_bind_id(st, 1, *id_out);
@@ -137,7 +164,7 @@ bool directory_account_add(
 	name = directory_fold(scratch, domain);
 	if (!db_begin(dir->db, error))
 		return false;
-	return finish(dir, add_account(dir, local, folded, name, id_out, error), error);
+	return directory_finish(dir, add_account(dir, local, folded, name, id_out, error), error);
 }
 
 /* Runs a statement whose parameters 1 and 2 name an account and which returns a row if it exists. */
@@ -169,12 +196,28 @@ bool directory_account_enable(
 	return change_account(dir, st, scratch, local, domain, error);
 }
 
-bool directory_account_remove(struct directory *dir, slice local, slice domain, struct error *error)
+static bool remove_account(struct directory *dir, struct arena *arena, slice local, slice domain,
+    bool force, struct error *error)
+{
+	struct account account;
+	int64_t alias;
+
+	if (directory_find_entry(dir, arena, local, domain, &account, &alias, error) ==
+	    DIRECTORY_FAILED)
+		return false;
+	if (account.id && !directory_release_account(dir, &account, force, error))
+		return false;
+	return change_account(dir, db_use(dir->db, Q_ACCOUNT_REMOVE), arena, local, domain, error);
+}
+
+bool directory_account_remove(
+    struct directory *dir, slice local, slice domain, bool force, struct error *error)
 {
 	struct arena *scratch = directory_turn(dir);
 
-	if (!names_check_local(local, error) || !names_check_domain(domain, error))
+	if (!names_check_local(local, error) || !names_check_domain(domain, error) ||
+	    !db_begin(dir->db, error))
 		return false;
-	return change_account(
-	    dir, db_use(dir->db, Q_ACCOUNT_REMOVE), scratch, local, domain, error);
+	return directory_finish(
+	    dir, remove_account(dir, scratch, local, domain, force, error), error);
 }

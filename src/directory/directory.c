@@ -9,6 +9,7 @@
 
 #define WAIT_MS     3000
 #define SCRATCH_MAX (64 * 1024) /* one address and its folded forms */
+#define FOLLOW_MAX  (4u << 20)  /* the accounts an alias leads to */
 #define FILE_MODE   0640        /* readers are in the group */
 
 bool directory_open(
@@ -74,7 +75,7 @@ static slice searchable(struct arena *arena, slice name, size_t max)
 	return directory_fold(arena, name);
 }
 
-static void read_account(struct db_stmt *st, struct arena *arena, struct account *account_out)
+void directory_read_account(struct db_stmt *st, struct arena *arena, struct account *account_out)
 {
 	account_out->id = db_column_id(st, 0);
 	account_out->domain_id = db_column_id(st, 1);
@@ -84,18 +85,21 @@ static void read_account(struct db_stmt *st, struct arena *arena, struct account
 	account_out->created_us = db_column_time(st, 5);
 }
 
-static enum directory_answer find_address(struct directory *dir, struct arena *scratch, slice local,
-    slice domain, struct account *account_out, struct error *error)
+enum directory_answer directory_find_entry(struct directory *dir, struct arena *arena, slice local,
+    slice domain, struct account *account_out, int64_t *alias_out, struct error *error)
 {
 	struct db_stmt *st = db_use(dir->db, Q_ACCOUNT_FIND);
 	bool ours;
 
 	*account_out = (struct account){ 0 };
-	db_bind_text(st, 1, searchable(scratch, domain, DIRECTORY_DOMAIN_MAX));
-	db_bind_text(st, 2, searchable(scratch, local, DIRECTORY_LOCAL_MAX));
+	*alias_out = 0;
+	db_bind_text(st, 1, searchable(arena, domain, DIRECTORY_DOMAIN_MAX));
+	db_bind_text(st, 2, searchable(arena, local, DIRECTORY_LOCAL_MAX));
 	ours = db_step(st);
-	if (ours)
-		read_account(st, scratch, account_out);
+	if (ours) {
+		directory_read_account(st, arena, account_out);
+		*alias_out = db_column_id(st, 6);
+	}
 	if (!db_done(st, error))
 		return DIRECTORY_FAILED;
 	if (!ours)
@@ -106,7 +110,10 @@ static enum directory_answer find_address(struct directory *dir, struct arena *s
 enum directory_answer directory_find_address(struct directory *dir, slice local, slice domain,
     struct account *account_out, struct error *error)
 {
-	return find_address(dir, directory_turn(dir), local, domain, account_out, error);
+	int64_t alias;
+
+	return directory_find_entry(
+	    dir, directory_turn(dir), local, domain, account_out, &alias, error);
 }
 
 /* The domain if there is exactly one; else empty. */
@@ -123,21 +130,49 @@ static bool only_domain(
 	return db_done(st, error);
 }
 
+/* An alias stands for an account where it leads to one only. */
+static enum directory_answer only_account(struct directory *dir, struct arena *scratch,
+    int64_t alias, struct account *account_out, struct error *error)
+{
+	struct arena *arena = arena_new(FOLLOW_MAX);
+	struct account *accounts;
+	size_t n;
+	enum directory_answer answer = DIRECTORY_NO_ACCOUNT;
+
+	if (!directory_follow(dir, alias, arena, &accounts, &n, error)) {
+		/* To too many: nobody's login. */
+		answer = error->fault == FAULT_LIMIT ? DIRECTORY_NO_ACCOUNT : DIRECTORY_FAILED;
+	} else if (n == 1) {
+		*account_out = accounts[0];
+		account_out->local = arena_copy(scratch, accounts[0].local);
+		account_out->domain = arena_copy(scratch, accounts[0].domain);
+		answer = DIRECTORY_FOUND;
+	}
+	arena_free(arena);
+	return answer;
+}
+
 enum directory_answer directory_find_login(
     struct directory *dir, slice name, struct account *account_out, struct error *error)
 {
 	struct arena *scratch = directory_turn(dir);
-	slice local = name, domain;
+	slice local = name, domain = { 0 };
+	size_t at = name.n;
+	int64_t alias;
 
-	for (size_t i = name.n; i > 0; i--)
-		if (name.p[i - 1] == '@') {
-			local = slice_head(name, i - 1);
-			domain = slice_from(name, i);
-			return find_address(dir, scratch, local, domain, account_out, error);
-		}
-	if (!only_domain(dir, scratch, &domain, error))
+	while (at > 0 && name.p[at - 1] != '@')
+		at--;
+	if (at) {
+		local = slice_head(name, at - 1);
+		domain = slice_from(name, at);
+	} else if (!only_domain(dir, scratch, &domain, error)) {
 		return DIRECTORY_FAILED;
-	return find_address(dir, scratch, local, domain, account_out, error);
+	}
+	enum directory_answer answer =
+	    directory_find_entry(dir, scratch, local, domain, account_out, &alias, error);
+	if (answer == DIRECTORY_NO_ACCOUNT && alias)
+		return only_account(dir, scratch, alias, account_out, error);
+	return answer;
 }
 
 enum directory_answer directory_find_domain(
@@ -168,14 +203,13 @@ enum directory_answer directory_find_id(
 	db_bind_id(st, 1, id);
 	found = db_step(st);
 	if (found)
-		read_account(st, scratch, account_out);
+		directory_read_account(st, scratch, account_out);
 	if (!db_done(st, error))
 		return DIRECTORY_FAILED;
 	return found ? DIRECTORY_FOUND : DIRECTORY_NO_ACCOUNT;
 }
 
-/* Room for one more element in an array that doubles in the arena. */
-static void *grown(struct arena *arena, void *old, size_t n, size_t size)
+void *directory_grown(struct arena *arena, void *old, size_t n, size_t size)
 {
 	void *p = old;
 
@@ -199,7 +233,7 @@ bool directory_domain_list(struct directory *dir, struct arena *arena, struct do
 	while (db_step(st)) {
 		struct domain *d;
 
-		*domains_out = grown(arena, *domains_out, *count_out, sizeof(*d));
+		*domains_out = directory_grown(arena, *domains_out, *count_out, sizeof(*d));
 		d = &(*domains_out)[(*count_out)++];
 		d->id = db_column_id(st, 0);
 		d->name = arena_copy(arena, db_column_text(st, 1));
@@ -217,8 +251,9 @@ bool directory_account_list(struct directory *dir, slice domain, struct arena *a
 	*count_out = 0;
 	db_bind_text(st, 1, directory_fold(scratch, domain));
 	while (db_step(st)) {
-		*accounts_out = grown(arena, *accounts_out, *count_out, sizeof(**accounts_out));
-		read_account(st, arena, &(*accounts_out)[(*count_out)++]);
+		*accounts_out =
+		    directory_grown(arena, *accounts_out, *count_out, sizeof(**accounts_out));
+		directory_read_account(st, arena, &(*accounts_out)[(*count_out)++]);
 	}
 	return db_done(st, error);
 }

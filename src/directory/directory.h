@@ -1,5 +1,5 @@
 /*
- * directory: domains and accounts.
+ * directory: domains, accounts and aliases.
  *
  * One file, `directory.db`, written by the role control and read by every role that must know who is
  * ours. It has a rollback journal, so a reader of another uid needs no write permission; a reader
@@ -33,6 +33,10 @@
 #define DIRECTORY_LOCAL_MAX  64  /* RFC 5321 §4.5.3.1.1 */
 #define DIRECTORY_DOMAIN_MAX 253 /* RFC 1035 §2.3.4 without the root label */
 
+/* Bounds of what an alias leads to: aliases one behind another accounts. */
+#define DIRECTORY_ALIAS_DEPTH      10
+#define DIRECTORY_ALIAS_RECIPIENTS 1000
+
 struct directory;
 
 struct domain {
@@ -47,6 +51,23 @@ struct account {
 	slice domain; /* lower case */
 	bool enabled; /* may log in and get mail */
 	int64_t created_us;
+};
+
+/* local@domain, as somebody wrote it */
+struct directory_address {
+	slice local, domain;
+};
+
+/* One step of an alias. A target that is not there any more is empty. */
+struct directory_alias {
+	struct directory_address alias, target;
+};
+
+/* Whom mail for an address goes to: each account once, disabled ones too. */
+struct directory_recipients {
+	struct account *accounts;
+	size_t count;
+	bool alias; /* the address was one */
 };
 
 enum directory_answer {
@@ -72,9 +93,10 @@ bool directory_domain_add(struct directory *dir, slice name, int64_t *id_out, st
 /* In the order of their names, in the arena. */
 bool directory_domain_list(struct directory *dir, struct arena *arena, struct domain **domains_out,
     size_t *count_out, struct error *error);
-/* Refused while the domain has accounts. */
+/* Refused while the domain has accounts or aliases. */
 bool directory_domain_remove(struct directory *dir, slice name, struct error *error);
 
+/* Refused when an alias has the name. */
 bool directory_account_add(
     struct directory *dir, slice local, slice domain, int64_t *id_out, struct error *error);
 /* Of one domain, or of all when it is empty; in the order of domain and local part. */
@@ -82,17 +104,36 @@ bool directory_account_list(struct directory *dir, slice domain, struct arena *a
     struct account **accounts_out, size_t *count_out, struct error *error);
 bool directory_account_enable(
     struct directory *dir, slice local, slice domain, bool enabled, struct error *error);
-/* Only the entry: mail in the account's folder stays. */
+/* Only the entry: mail in the account's folder stays. Refused while aliases lead to the account; `force`
+ * takes it out of them, and removes those left without a target. */
 bool directory_account_remove(
-    struct directory *dir, slice local, slice domain, struct error *error);
+    struct directory *dir, slice local, slice domain, bool force, struct error *error);
+
+/* Makes the alias when it is not there, and lets it lead to more accounts or aliases of ours: to all of
+ * the targets or to none. Refused when an account has the name, when a loop would come of it (the error
+ * names it), and beyond the limits above, of this alias and of those that lead to it. */
+bool directory_alias_add(struct directory *dir, struct directory_address alias,
+    const struct directory_address *targets, size_t count, struct error *error);
+/* Of one alias; of a domain when local is empty; all when both are. A row for each target, in order. */
+bool directory_alias_list(struct directory *dir, slice local, slice domain, struct arena *arena,
+    struct directory_alias **aliases_out, size_t *count_out, struct error *error);
+/* Takes one target away, or all (NULL). Without targets the alias is gone, which is refused while other
+ * aliases lead to it; `force` as above. */
+bool directory_alias_remove(struct directory *dir, struct directory_address alias,
+    const struct directory_address *target, bool force, bool *gone_out, struct error *error);
 
 /* Never DIRECTORY_NO_ACCOUNT. */
 enum directory_answer directory_find_domain(
     struct directory *dir, slice name, struct domain *domain_out, struct error *error);
-/* Disabled accounts are found too. A malformed name is simply not there. */
+/* Accounts only. Disabled ones are found too. A malformed name is simply not there. */
 enum directory_answer directory_find_address(struct directory *dir, slice local, slice domain,
     struct account *account_out, struct error *error);
-/* "alice@example.test"; or "alice" when there is exactly one domain (else DIRECTORY_NO_DOMAIN). */
+/* Whom mail for this address goes to, through aliases; accounts are the arena's. An alias beyond the
+ * limits is DIRECTORY_FAILED with FAULT_LIMIT. Without any account: DIRECTORY_NO_ACCOUNT. */
+enum directory_answer directory_resolve(struct directory *dir, slice local, slice domain,
+    struct arena *arena, struct directory_recipients *out, struct error *error);
+/* "alice@example.test"; or "alice" when there is exactly one domain (else DIRECTORY_NO_DOMAIN). An alias
+ * will do when it leads to exactly one account. */
 enum directory_answer directory_find_login(
     struct directory *dir, slice name, struct account *account_out, struct error *error);
 /* Never DIRECTORY_NO_DOMAIN. */

@@ -8,8 +8,26 @@ static const struct db_table tables[] = {
 	{ "account", .key = "id", .unique = "domain, folded",
 	    .columns = { { "id", DB_ID }, { "domain", DB_ID }, { "local", DB_TEXT },
 		{ "folded", DB_TEXT }, { "enabled", DB_NUMBER }, { "created", DB_TIME } } },
+	{ "alias", .key = "id", .unique = "domain, folded",
+	    .columns = { { "id", DB_ID }, { "domain", DB_ID }, { "local", DB_TEXT },
+		{ "folded", DB_TEXT }, { "created", DB_TIME } } },
+	/* Where an alias leads: an account or another alias, the other of the two is 0. */
+	{ "alias_target", .key = "alias, account, other",
+	    .columns = { { "alias", DB_ID }, { "account", DB_ID }, { "other", DB_ID } } },
 	/* The last id given out in each table, so that none is used again after a removal. */
 	{ "serial", .key = "name", .columns = { { "name", DB_TEXT }, { "last", DB_ID } } },
+};
+
+static const struct db_index indexes[] = {
+	{ "alias_target_account", "alias_target", "account" },
+	{ "alias_target_other", "alias_target", "other" },
+};
+
+static const struct db_migration migrations[] = {
+	{ .version = 2, .create = &tables[2] },
+	{ .version = 2, .create = &tables[3] },
+	{ .version = 2, .sql = "CREATE INDEX alias_target_account ON alias_target(account)" },
+	{ .version = 2, .sql = "CREATE INDEX alias_target_other ON alias_target(other)" },
 };
 
 #define ACCOUNT_COLUMNS "SELECT a.id, a.domain, a.local, d.name, a.enabled, a.created"
@@ -27,6 +45,7 @@ static const struct db_query queries[Q_COUNT] = {
 	[Q_DOMAIN_REMOVE] = { "domain_remove", "DELETE FROM domain WHERE id = ?1" },
 	[Q_DOMAIN_ACCOUNTS] = { "domain_accounts",
 	    "SELECT count(*) FROM account WHERE domain = ?1" },
+	[Q_DOMAIN_ALIASES] = { "domain_aliases", "SELECT count(*) FROM alias WHERE domain = ?1" },
 	[Q_ACCOUNT_ADD] = { "account_add",
 	    "INSERT INTO account(id, domain, local, folded, enabled, created) "
 	    "VALUES (?1, ?2, ?3, ?4, 1, ?5) ON CONFLICT DO NOTHING RETURNING id" },
@@ -39,20 +58,56 @@ static const struct db_query queries[Q_COUNT] = {
 	[Q_ACCOUNT_REMOVE] = { "account_remove",
 	    "DELETE FROM account WHERE folded = ?2 "
 	    "AND domain = (SELECT d.id FROM domain d WHERE d.name = ?1) RETURNING id" },
-	/* One statement tells apart "no account" (id 0) and "no domain" (no row). */
+	/* One statement tells apart "no account" (id 0) and "no domain" (no row), and finds aliases. */
 	[Q_ACCOUNT_FIND] = { "account_find",
 	    "SELECT COALESCE(a.id, 0), d.id, COALESCE(a.local, ''), d.name, COALESCE(a.enabled, 0), "
-	    "COALESCE(a.created, 0) FROM domain d "
-	    "LEFT JOIN account a ON a.domain = d.id AND a.folded = ?2 WHERE d.name = ?1" },
+	    "COALESCE(a.created, 0), COALESCE(l.id, 0) FROM domain d "
+	    "LEFT JOIN account a ON a.domain = d.id AND a.folded = ?2 "
+	    "LEFT JOIN alias l ON l.domain = d.id AND l.folded = ?2 WHERE d.name = ?1" },
 	[Q_ACCOUNT_BY_ID] = { "account_by_id",
 	    ACCOUNT_COLUMNS " FROM account a JOIN domain d ON d.id = a.domain WHERE a.id = ?1" },
+	[Q_ALIAS_ADD] = { "alias_add",
+	    "INSERT INTO alias(id, domain, local, folded, created) VALUES (?1, ?2, ?3, ?4, ?5)" },
+	[Q_ALIAS_NAME] = { "alias_name",
+	    "SELECT l.local, d.name FROM alias l JOIN domain d ON d.id = l.domain "
+	    "WHERE l.id = ?1" },
+	[Q_ALIAS_REMOVE] = { "alias_remove", "DELETE FROM alias WHERE id = ?1" },
+	[Q_ALIAS_LIST] = { "alias_list",
+	    "SELECT l.local, d.name, COALESCE(a.local, o.local, ''), COALESCE(ad.name, od.name, '') "
+	    "FROM domain d JOIN alias l ON l.domain = d.id JOIN alias_target t ON t.alias = l.id "
+	    "LEFT JOIN account a ON a.id = t.account LEFT JOIN domain ad ON ad.id = a.domain "
+	    "LEFT JOIN alias o ON o.id = t.other LEFT JOIN domain od ON od.id = o.domain "
+	    "WHERE (d.name = ?1 OR ?1 = '') AND (l.folded = ?2 OR ?2 = '') "
+	    "ORDER BY d.name, l.folded, 4, COALESCE(a.folded, o.folded, '')" },
+	[Q_TARGET_ADD] = { "target_add",
+	    "INSERT INTO alias_target(alias, account, other) VALUES (?1, ?2, ?3) "
+	    "ON CONFLICT DO NOTHING RETURNING alias" },
+	[Q_TARGET_REMOVE] = { "target_remove",
+	    "DELETE FROM alias_target WHERE alias = ?1 AND account = ?2 AND other = ?3 "
+	    "RETURNING alias" },
+	/* Zeros for an account that is not there any more. */
+	[Q_TARGET_LIST] = { "target_list",
+	    "SELECT COALESCE(a.id, 0), COALESCE(a.domain, 0), COALESCE(a.local, ''), "
+	    "COALESCE(d.name, ''), COALESCE(a.enabled, 0), COALESCE(a.created, 0), t.other "
+	    "FROM alias_target t LEFT JOIN account a ON a.id = t.account "
+	    "LEFT JOIN domain d ON d.id = a.domain WHERE t.alias = ?1 ORDER BY t.account, t.other" },
+	[Q_TARGET_PARENTS] = { "target_parents",
+	    "SELECT alias FROM alias_target WHERE account = ?1 AND other = ?2 ORDER BY alias" },
+	[Q_TARGET_DROP] = { "target_drop",
+	    "DELETE FROM alias_target WHERE account = ?1 AND other = ?2" },
+	[Q_TARGET_DROP_OF] = { "target_drop_of", "DELETE FROM alias_target WHERE alias = ?1" },
+	[Q_TARGET_COUNT] = { "target_count", "SELECT count(*) FROM alias_target WHERE alias = ?1" },
 };
 
 const struct db_program directory_program = {
 	.name = "directory",
-	.version = 1,
+	.version = 2,
 	.tables = tables,
 	.table_count = sizeof(tables) / sizeof(tables[0]),
+	.indexes = indexes,
+	.index_count = sizeof(indexes) / sizeof(indexes[0]),
+	.migrations = migrations,
+	.migration_count = sizeof(migrations) / sizeof(migrations[0]),
 	.queries = queries,
 	.query_count = Q_COUNT,
 };

@@ -18,7 +18,7 @@ static const struct {
 	{ "verifier", 1, 1, true },
 	{ "enable", 1, 1, false },
 	{ "disable", 1, 1, false },
-	{ "remove", 1, 1, false },
+	{ "remove", 1, 2, false },
 };
 
 /* One line of standard input, unseen when it is a terminal. */
@@ -56,7 +56,8 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
 		if (strcmp(argv[1], verbs[i].verb) != 0)
 			continue;
-		if (argc - 2 < verbs[i].least || argc - 2 > verbs[i].most)
+		if (argc - 2 < verbs[i].least || argc - 2 > verbs[i].most ||
+		    (argc == 4 && strcmp(argv[3], "--force") != 0))
 			return command_wrong(&command_account, "this wants other words", argv[1]);
 		if (verbs[i].secret && !read_password(line, sizeof line, &secret)) {
 			fprintf(stderr, "hauberk account: no password on standard input\n");
@@ -77,10 +78,11 @@ const struct command command_account = { "account", "add, list, change and remov
 	"       hauberk account verifier ADDRESS [-c FILE] (verifier on standard input)\n"
 	"       hauberk account enable ADDRESS [-c FILE]\n"
 	"       hauberk account disable ADDRESS [-c FILE]\n"
-	"       hauberk account remove ADDRESS [-c FILE]\n"
+	"       hauberk account remove ADDRESS [--force] [-c FILE]\n"
 	"\n"
 	"A verifier is what another server kept of a password: crypt(5) such as $6$..., {SSHA}, {SSHA256},\n"
 	"{SSHA512}, {SHA256} and the like. With one, an account cannot use SCRAM until its next passwd.\n"
 	"A disabled account gets no mail and cannot log in; nothing of it is lost. What a removed\n"
-	"account had received stays in its folder.\n",
+	"account had received stays in its folder. While aliases lead to an account, only --force removes it:\n"
+	"it is taken out of them, and those that then lead nowhere are removed too.\n",
 	run };

@@ -22,5 +22,5 @@ const struct command command_domain = { "domain", "add, list and remove the doma
 	"       hauberk domain list [-c FILE]\n"
 	"       hauberk domain remove NAME [-c FILE]\n"
 	"\n"
-	"A domain that still has accounts is not removed.\n",
+	"A domain that still has accounts or aliases is not removed.\n",
 	run };

@@ -1,9 +1,13 @@
 #include "main/control.h"
 
 #include "base/log.h"
+#include "base/octet.h"
+#include "directory/names.h"
 #include "net/ask.h"
 
-#define ASK_MS 20000
+#define ASK_MS     20000
+#define LIST_MAX   (256u << 20)
+#define OBJECT_MAX 2000 /* octets of a command's words in the log */
 
 struct work {
 	struct directory *dir;
@@ -13,6 +17,21 @@ struct work {
 };
 
 static struct peers *peers;
+
+/* Control characters in an answer would command the terminal that shows it. */
+static bool is_text(slice word)
+{
+	for (size_t i = 0; i < word.n; i++)
+		if (!octet_is(word.p[i], OCTET_VISIBLE | OCTET_UTF8) && word.p[i] != ' ')
+			return false;
+	return true;
+}
+
+/* "--force" stands last. */
+static bool is_forced(const struct work *w)
+{
+	return slice_eq(w->request->words[w->request->count - 1], SLICE("--force"));
+}
 
 void control_init(struct peers *p)
 {
@@ -33,7 +52,7 @@ static bool domain_add(struct work *w)
 
 static bool domain_list(struct work *w)
 {
-	struct arena *arena = arena_new(256u << 20);
+	struct arena *arena = arena_new(LIST_MAX);
 	struct domain *domains;
 	size_t n;
 	bool ok = directory_domain_list(w->dir, arena, &domains, &n, &w->error);
@@ -54,28 +73,35 @@ static bool domain_remove(struct work *w)
 
 /* ---- account ---- */
 
-static bool split_address(struct work *w, slice *local_out, slice *domain_out)
+static bool read_address(struct work *w, slice text, struct directory_address *out)
 {
-	slice address = w->request->words[2];
-	size_t at = address.n;
+	size_t at = text.n;
 
-	while (at > 0 && address.p[at - 1] != '@')
+	while (at > 0 && text.p[at - 1] != '@')
 		at--;
+	if (at == 0 && !is_text(text))
+		return error_input(&w->error,
+		    "not an address, and with control characters: write local-part@domain");
 	if (at == 0)
 		return error_input(&w->error, "\"%.*s\" is not an address: write local-part@domain",
-		    SLICE_ARG(address));
-	*local_out = slice_head(address, at - 1);
-	*domain_out = slice_from(address, at);
-	return true;
+		    SLICE_ARG(text));
+	*out = (struct directory_address){ slice_head(text, at - 1), slice_from(text, at) };
+	return names_check_local(out->local, &w->error) &&
+	    names_check_domain(out->domain, &w->error);
+}
+
+static bool first_address(struct work *w, struct directory_address *out)
+{
+	return read_address(w, w->request->words[2], out);
 }
 
 static bool account_of(struct work *w, struct account *account_out)
 {
-	slice local, domain;
+	struct directory_address a;
 
-	if (!split_address(w, &local, &domain))
+	if (!first_address(w, &a))
 		return false;
-	switch (directory_find_address(w->dir, local, domain, account_out, &w->error)) {
+	switch (directory_find_address(w->dir, a.local, a.domain, account_out, &w->error)) {
 	case DIRECTORY_FOUND:
 		return true;
 	case DIRECTORY_NO_ACCOUNT:
@@ -85,7 +111,7 @@ static bool account_of(struct work *w, struct account *account_out)
 	case DIRECTORY_NO_DOMAIN:
 		return error_plain(&w->error, FAULT_ABSENT,
 		    "the domain %.*s is not ours; add it with hauberk domain add %.*s",
-		    SLICE_ARG(domain), SLICE_ARG(domain));
+		    SLICE_ARG(a.domain), SLICE_ARG(a.domain));
 	case DIRECTORY_FAILED:
 		break;
 	}
@@ -94,30 +120,50 @@ static bool account_of(struct work *w, struct account *account_out)
 
 static bool account_add(struct work *w)
 {
-	slice local, domain;
+	struct directory_address a;
 	struct error ignored;
 	int64_t id;
 
-	if (!split_address(w, &local, &domain) ||
-	    !directory_account_add(w->dir, local, domain, &id, &w->error))
+	if (!first_address(w, &a) ||
+	    !directory_account_add(w->dir, a.local, a.domain, &id, &w->error))
 		return false;
 	/* An account without its password would be of no use: all or nothing. */
 	if (!ask_set_password(
 		(uint64_t)id, w->request->secret, deadline_in_ms(ASK_MS), &w->error)) {
-		directory_account_remove(w->dir, local, domain, &ignored);
+		directory_account_remove(w->dir, a.local, a.domain, true, &ignored);
 		return false;
 	}
 	buf_addf(w->out, "account %.*s added\n", SLICE_ARG(w->request->words[2]));
 	return true;
 }
 
+static bool is_ours(struct work *w, slice domain)
+{
+	struct domain found;
+
+	if (!names_check_domain(domain, &w->error))
+		return false;
+	switch (directory_find_domain(w->dir, domain, &found, &w->error)) {
+	case DIRECTORY_FOUND:
+		return true;
+	case DIRECTORY_NO_ACCOUNT:
+	case DIRECTORY_NO_DOMAIN:
+		return error_plain(&w->error, FAULT_ABSENT,
+		    "the domain %.*s is not ours; see hauberk domain list", SLICE_ARG(domain));
+	case DIRECTORY_FAILED:
+		break;
+	}
+	return false;
+}
+
 static bool account_list(struct work *w)
 {
-	struct arena *arena = arena_new(256u << 20);
+	struct arena *arena = arena_new(LIST_MAX);
 	slice domain = w->request->count > 2 ? w->request->words[2] : (slice){ 0 };
 	struct account *accounts;
 	size_t n;
-	bool ok = directory_account_list(w->dir, domain, arena, &accounts, &n, &w->error);
+	bool ok = (!domain.n || is_ours(w, domain)) &&
+	    directory_account_list(w->dir, domain, arena, &accounts, &n, &w->error);
 
 	for (size_t i = 0; ok && i < n; i++)
 		buf_addf(w->out, "%lld %.*s@%.*s%s\n", (long long)accounts[i].id,
@@ -153,10 +199,10 @@ static bool account_verifier(struct work *w)
 
 static bool account_able(struct work *w, bool enabled)
 {
-	slice local, domain;
+	struct directory_address a;
 
-	if (!split_address(w, &local, &domain) ||
-	    !directory_account_enable(w->dir, local, domain, enabled, &w->error))
+	if (!first_address(w, &a) ||
+	    !directory_account_enable(w->dir, a.local, a.domain, enabled, &w->error))
 		return false;
 	buf_addf(w->out, "account %.*s %s\n", SLICE_ARG(w->request->words[2]),
 	    enabled ? "enabled" : "disabled");
@@ -176,17 +222,93 @@ static bool account_disable(struct work *w)
 static bool account_remove(struct work *w)
 {
 	struct account account;
-	slice local, domain;
+	struct directory_address a;
 
-	if (!account_of(w, &account))
+	if (!first_address(w, &a) || !account_of(w, &account))
 		return false;
 	int64_t id = account.id;
-	if (!split_address(w, &local, &domain) ||
-	    !directory_account_remove(w->dir, local, domain, &w->error) ||
+	if (!directory_account_remove(w->dir, a.local, a.domain, is_forced(w), &w->error) ||
 	    !ask_remove_password((uint64_t)id, deadline_in_ms(ASK_MS), &w->error))
 		return false;
 	buf_addf(w->out, "account %.*s removed; its mail stays in accounts/%lld\n",
 	    SLICE_ARG(w->request->words[2]), (long long)id);
+	return true;
+}
+
+/* ---- alias ---- */
+
+static bool alias_add(struct work *w)
+{
+	struct directory_address alias, targets[COMMAND_WORDS];
+	size_t n = 0;
+
+	if (!first_address(w, &alias))
+		return false;
+	for (int i = 3; i < w->request->count; i++)
+		if (!read_address(w, w->request->words[i], &targets[n++]))
+			return false;
+	if (n == 0)
+		return error_input(&w->error, "an alias wants an address to lead to");
+	if (!directory_alias_add(w->dir, alias, targets, n, &w->error))
+		return false;
+	buf_addf(w->out, "alias %.*s added\n", SLICE_ARG(w->request->words[2]));
+	return true;
+}
+
+/* A line an alias, in the order of words that `alias add` takes. */
+static void print_aliases(const struct directory_alias *rows, size_t n, struct buf *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct directory_alias *r = &rows[i];
+		bool same = i > 0 && slice_eq(r->alias.local, r[-1].alias.local) &&
+		    slice_eq(r->alias.domain, r[-1].alias.domain);
+
+		if (!same)
+			buf_addf(out, "%s%.*s@%.*s", i ? "\n" : "", SLICE_ARG(r->alias.local),
+			    SLICE_ARG(r->alias.domain));
+		if (r->target.local.n)
+			buf_addf(out, " %.*s@%.*s", SLICE_ARG(r->target.local),
+			    SLICE_ARG(r->target.domain));
+	}
+	if (n)
+		buf_addc(out, '\n');
+}
+
+static bool alias_list(struct work *w)
+{
+	slice word = w->request->count > 2 ? w->request->words[2] : (slice){ 0 };
+	struct directory_address a = { .domain = word };
+	struct directory_alias *rows = NULL;
+	size_t n = 0;
+
+	if (slice_find(word, '@') < word.n ? !first_address(w, &a) : word.n && !is_ours(w, word))
+		return false;
+	struct arena *arena = arena_new(LIST_MAX);
+	bool ok = directory_alias_list(w->dir, a.local, a.domain, arena, &rows, &n, &w->error);
+	if (ok && n == 0 && a.local.n)
+		ok = error_plain(&w->error, FAULT_ABSENT,
+		    "there is no alias %.*s; see hauberk alias list", SLICE_ARG(word));
+	if (ok)
+		print_aliases(rows, n, w->out);
+	arena_free(arena);
+	return ok;
+}
+
+static bool alias_remove(struct work *w)
+{
+	struct directory_address alias, target;
+	bool force = is_forced(w);
+	bool one = w->request->count - force > 3;
+	bool gone;
+
+	if (!first_address(w, &alias) || (one && !read_address(w, w->request->words[3], &target)) ||
+	    !directory_alias_remove(w->dir, alias, one ? &target : NULL, force, &gone, &w->error))
+		return false;
+	if (gone)
+		buf_addf(w->out, "alias %.*s removed\n", SLICE_ARG(w->request->words[2]));
+	else
+		buf_addf(w->out, "alias %.*s does not lead to %.*s any more\n",
+		    SLICE_ARG(w->request->words[2]), SLICE_ARG(w->request->words[3]));
 	return true;
 }
 
@@ -222,15 +344,34 @@ static const struct {
 	{ "account", "enable", account_enable, true },
 	{ "account", "disable", account_disable, true },
 	{ "account", "remove", account_remove, true },
+	{ "alias", "add", alias_add, true },
+	{ "alias", "list", alias_list, false },
+	{ "alias", "remove", alias_remove, true },
 	{ "status", NULL, status, false },
 };
+
+/* What was done or refused, with all its words. */
+static void log_command(const struct work *w, const char *result)
+{
+	struct buf objects;
+
+	buf_init(&objects, OBJECT_MAX);
+	for (int i = 2; i < w->request->count; i++) {
+		if (i > 2)
+			buf_addc(&objects, ' ');
+		buf_add(&objects, w->request->words[i]);
+	}
+	log_info("command", kv_text("noun", w->request->words[0]),
+	    kv_text("verb", w->request->count > 1 ? w->request->words[1] : (slice){ 0 }),
+	    kv_text("object", buf_slice(&objects)), kv_str("result", result));
+	buf_free(&objects);
+}
 
 int control_command(struct directory *dir, const struct command_request *request, struct buf *out)
 {
 	struct work w = { .dir = dir, .request = request, .out = out };
 	slice noun = request->words[0],
 	      verb = request->count > 1 ? request->words[1] : (slice){ 0 };
-	slice object = request->count > 2 ? request->words[2] : (slice){ 0 };
 
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
 		if (!slice_eq(noun, slice_of(table[i].noun)) ||
@@ -238,13 +379,15 @@ int control_command(struct directory *dir, const struct command_request *request
 			continue;
 		bool ok = table[i].run(&w);
 		if (table[i].changes || !ok)
-			log_info("command", kv_text("noun", noun), kv_text("verb", verb),
-			    kv_text("object", object), kv_str("result", ok ? "done" : w.error.why));
+			log_command(&w, ok ? "done" : w.error.why);
 		if (!ok)
 			buf_addf(out, "hauberk: %s\n", w.error.why);
 		return !ok;
 	}
-	buf_addf(
-	    out, "hauberk: the server does not know %.*s %.*s\n", SLICE_ARG(noun), SLICE_ARG(verb));
+	if (is_text(noun) && is_text(verb))
+		buf_addf(out, "hauberk: the server does not know %.*s %.*s\n", SLICE_ARG(noun),
+		    SLICE_ARG(verb));
+	else
+		buf_adds(out, "hauberk: the command has control characters\n");
 	return 1;
 }

@@ -7,7 +7,7 @@
 #include "directory/directory.h"
 #include "proc/peers.h"
 
-#define COMMAND_WORDS 8
+#define COMMAND_WORDS 64
 
 struct command_request {
 	slice words[COMMAND_WORDS];

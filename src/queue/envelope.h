@@ -10,8 +10,8 @@
 #define ENVELOPE_RECIPIENTS 10000
 
 struct envelope_recipient {
-	slice address;    /* as the client wrote it, local-part@domain */
-	uint64_t account; /* whom the directory named at RCPT; never 0 */
+	slice address;    /* as the client wrote it, local-part@domain; maybe an alias */
+	uint64_t account; /* whom the directory named at RCPT; never 0, no two the same */
 };
 
 struct envelope {

@@ -24,8 +24,33 @@ static void add(struct transaction *tx, slice address, int64_t account)
 		tx->recipient_room = room;
 	}
 	tx->recipients[tx->recipient_count++] =
-	    (struct envelope_recipient){ .address = arena_copy(tx->arena, address),
-		    .account = (uint64_t)account };
+	    (struct envelope_recipient){ .address = address, .account = (uint64_t)account };
+}
+
+/* Each account once, under the address by which the client named it first. Disabled ones get nothing. */
+static struct reply add_all(struct session *s, struct transaction *tx, slice as_written,
+    const struct directory_recipients *to)
+{
+	slice address = { 0 };
+	bool enabled = false;
+
+	if (tx->recipient_count + to->count > ENVELOPE_RECIPIENTS)
+		return reply(s, 452, "4.5.3", "more than %d mailboxes", ENVELOPE_RECIPIENTS);
+	for (size_t i = 0; i < to->count; i++) {
+		const struct account *account = &to->accounts[i];
+
+		enabled = enabled || account->enabled;
+		if (!account->enabled || known(tx, account->id))
+			continue;
+		if (!address.n)
+			address = arena_copy(tx->arena, as_written);
+		add(tx, address, account->id);
+	}
+	if (!enabled)
+		return reply(
+		    s, 550, "5.2.1", "the mailbox %.*s is disabled", SLICE_ARG(as_written));
+	tx->accepted += address.n > 0;
+	return reply(s, 250, "2.1.5", "recipient ok");
 }
 
 /* No open relay: what is not ours is refused, whoever asks, until there is somebody to send it on. */
@@ -49,9 +74,9 @@ static slice domain_of(const struct address *to)
 struct reply cmd_rcpt(struct session *s, struct cursor *c)
 {
 	struct transaction *tx = ((struct smtp *)s->state)->tx;
+	struct directory_recipients to = { 0 };
 	struct rcpt_arguments arguments;
 	struct directory *directory;
-	struct account account;
 	struct error error;
 
 	if (!parse_rcpt(c, s->turn, &arguments))
@@ -59,14 +84,14 @@ struct reply cmd_rcpt(struct session *s, struct cursor *c)
 	if (arguments.unknown.n)
 		return reply(
 		    s, 555, "5.5.4", "unknown parameter %.*s", SLICE_ARG(arguments.unknown));
-	if (tx->recipient_count >= smtp_conf->max_recipients)
+	if (tx->accepted >= smtp_conf->max_recipients)
 		return reply(
 		    s, 452, "4.5.3", "more than %zu recipients", smtp_conf->max_recipients);
 
 	enum directory_answer answer = DIRECTORY_FAILED;
 	if ((directory = smtp_directory(s, &error)))
-		answer = directory_find_address(directory, arguments.recipient.local,
-		    domain_of(&arguments.recipient), &account, &error);
+		answer = directory_resolve(directory, arguments.recipient.local,
+		    domain_of(&arguments.recipient), s->turn, &to, &error);
 	switch (answer) {
 	case DIRECTORY_NO_DOMAIN:
 		return not_ours(s, &arguments.recipient);
@@ -74,15 +99,12 @@ struct reply cmd_rcpt(struct session *s, struct cursor *c)
 		return reply(s, 550, "5.1.1", "there is no mailbox %.*s here",
 		    SLICE_ARG(arguments.as_written));
 	case DIRECTORY_FAILED:
+		/* An alias beyond its limits too: the postmaster can mend it before the sender gives
+		 * up. */
 		log_warn("directory.failed", kv_str("s", s->id), kv_why(&error));
 		return reply(s, 451, "4.3.0", "%s", error.said);
 	case DIRECTORY_FOUND:
 		break;
 	}
-	if (!account.enabled)
-		return reply(s, 550, "5.2.1", "the mailbox %.*s is disabled",
-		    SLICE_ARG(arguments.as_written));
-	if (!known(tx, account.id))
-		add(tx, arguments.as_written, account.id);
-	return reply(s, 250, "2.1.5", "recipient ok");
+	return add_all(s, tx, arguments.as_written, &to);
 }

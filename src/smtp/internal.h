@@ -39,6 +39,7 @@ struct transaction {
 	uint64_t size;
 	struct envelope_recipient *recipients;
 	size_t recipient_count, recipient_room;
+	size_t accepted; /* RCPT commands that added somebody; an alias adds several at once */
 	struct spool_message *message; /* while data comes */
 	struct data_reader data;
 	struct error refused; /* fault set: the message will be refused, its rest is dropped */
