@@ -94,6 +94,7 @@ struct reply cmd_noop(struct session *s, struct cursor *c);
 struct reply cmd_quit(struct session *s, struct cursor *c);
 struct reply cmd_vrfy(struct session *s, struct cursor *c);
 struct reply cmd_help(struct session *s, struct cursor *c);
+struct reply cmd_bdat(struct session *s, struct cursor *c);
 struct reply cmd_absent(struct session *s, struct cursor *c);
 struct reply cmd_starttls(struct session *s, struct cursor *c);
 struct reply cmd_auth(struct session *s, struct cursor *c);

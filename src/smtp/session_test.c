@@ -229,7 +229,6 @@ static const struct {
 	{ "VRFY\r\n", "501" },
 	{ "VRFY alice\r\n", "252" },
 	{ "EXPN all\r\n", "502" },
-	{ "BDAT 3 LAST\r\n", "502" },
 	{ "HELP\r\n", "214" },
 	{ "RSET now\r\n", "501" },
 	{ "QUIT now\r\n", "501" },
@@ -319,6 +318,20 @@ static void a_pipeline_is_answered_in_order(void **state)
 		  "DATA\r\nx\r\n.\r\nMAIL FROM:<>\r\nRSET\r\nMAIL FROM:<>\r\nDATA\r\nQUIT\r\n");
 
 	talk_in_pieces("220 250 250 550 250 354 250 250 250 250 554 221 ", &all, 1);
+}
+
+/* What follows is a message's octets, not commands. */
+static void bdat_ends_the_connection(void **state)
+{
+	static const char *const cases[] = { "BDAT 3 LAST\r\nNOOP\r\n", "bdat\r\nNOOP\r\n",
+		"BDAT 18446744073709551616\r\nNOOP\r\n" };
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int fd = client();
+
+		expect(fd, cases[i], "502 5.5.1 BDAT");
+		server_hear_end(fd);
+	}
 }
 
 static void bare_line_ends_end_the_connection(void **state)
@@ -601,6 +614,7 @@ int main(void)
 		cmocka_unit_test(commands_are_answered_as_their_grammar_says),
 		cmocka_unit_test(every_split_is_the_same_dialogue),
 		cmocka_unit_test(a_pipeline_is_answered_in_order),
+		cmocka_unit_test(bdat_ends_the_connection),
 		cmocka_unit_test(bare_line_ends_end_the_connection),
 		cmocka_unit_test(too_long_lines_are_refused_once),
 		cmocka_unit_test(too_many_errors_end_the_connection),

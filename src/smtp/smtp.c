@@ -21,7 +21,7 @@ static const struct command commands[] = {
 	{ "VRFY", cmd_vrfy, WHEN_QUICK, "5321 4.1.1.6" },
 	{ "HELP", cmd_help, WHEN_QUICK, "5321 4.1.1.8" },
 	{ "EXPN", cmd_absent, WHEN_QUICK, "5321 4.1.1.7" },
-	{ "BDAT", cmd_absent, WHEN_QUICK, "3030" },
+	{ "BDAT", cmd_bdat, WHEN_QUICK, "3030" },
 	{ "STARTTLS", cmd_starttls, WHEN_NO_TX, "3207" }, /* some clients greet only afterwards */
 	{ "AUTH", cmd_auth, WHEN_HELLO | WHEN_NO_TX, "4954" },
 };

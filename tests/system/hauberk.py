@@ -157,6 +157,22 @@ class Raw:
     def send(self, octets):
         self.socket.sendall(octets)
 
+    def send_apart(self, octets):
+        """Sends, and waits until the server has taken it: what is sent next is a segment of its own."""
+        self.send(octets)
+        wait_for("the server to take a segment", self.taken)
+
+    def taken(self):
+        """Has the server's side nothing left unread? True too once it has closed."""
+        here, there = self.socket.getsockname(), self.socket.getpeername()
+        table = "tcp6" if self.socket.family == socket.AF_INET6 else "tcp"
+        for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            ports = [int(words[i].rsplit(":", 1)[1], 16) for i in (1, 2)]
+            if ports == [there[1], here[1]]:
+                return words[4].split(":")[1] == "00000000"
+        return True
+
     def line(self):
         while b"\n" not in self.rest:
             more = self.socket.recv(65536)

@@ -153,52 +153,6 @@ def test_a_message_too_large_is_refused_at_mail_and_in_data(new_server):
 
 # ---- line ends ----
 
-ENDINGS = {
-    "LF.LF": b"\n.\n", "LF.CRLF": b"\n.\r\n", "CRLF.LF": b"\r\n.\n", "CR.CR": b"\r.\r",
-    "CR.CRLF": b"\r.\r\n", "CRLF.CR": b"\r\n.\r", "LF.CR": b"\n.\r", "CR.LF": b"\r.\n",
-    "CRLF.NUL.CRLF": b"\r\n\0.\r\n",
-}
-# Between the two halves of a segment.
-CUTS = ("whole", "after the first octet", "before the last octet")
-
-
-@pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_no_other_end_of_data_smuggles_a_message(server, ending, cut):
-    end = ENDINGS[ending]
-    name, octets = message(b"outer")
-    hidden, inner = message(b"inner\r\n")
-    follow = (b"MAIL FROM:<evil@example.com>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n" + inner
-              + b".\r\nQUIT\r\n")
-    with server.hello() as raw:
-        begin(raw)
-        stream = octets + end + follow
-        at = len(octets) + (1 if cut == CUTS[1] else len(end) - 1)
-        if cut == "whole":
-            raw.send(stream)
-        else:
-            raw.send(stream[:at])
-            time.sleep(0.01)  # two segments, not one
-            try:
-                raw.send(stream[at:])
-            except OSError:
-                pass
-        replies = raw.all()
-    if ending == "CRLF.NUL.CRLF":
-        # No line end is bare here: all of it is one message, up to the only true end.
-        assert [r[:3] for r in replies.split("\r\n")] == ["250", "221", ""], replies
-        found = server.arrives(name)
-        assert inner in found
-        assert server.count_of(hidden) == 1
-    else:
-        assert replies.startswith("554 5.6.0") and replies.count("\r\n") == 1, replies
-        # What comes later in time is in the mailbox: so would the refused ones be.
-        after, later = message()
-        server.send(later)
-        server.arrives(after)
-        assert server.count_of(name) == 0 and server.count_of(hidden) == 0
-
-
 @pytest.mark.parametrize("command", [b"NOOP\n", b"NOOP\rNOOP\r\n", b"NO\0OP\r\n", b"NOOP\n\r\n"])
 def test_a_bare_line_end_in_a_command_ends_the_session(server, command):
     with server.hello() as raw:
@@ -208,29 +162,6 @@ def test_a_bare_line_end_in_a_command_ends_the_session(server, command):
 
 
 # ---- TLS and logins ----
-
-@pytest.mark.parametrize("protocol,ok", [("smtp", "220"), ("imap", "a OK"), ("pop3", "+OK")])
-def test_commands_sent_before_the_handshake_are_not_answered_after_it(server, protocol, ok):
-    early = {"smtp": b"STARTTLS\r\nNOOP\r\n", "imap": b"a STARTTLS\r\nb NOOP\r\n",
-             "pop3": b"STLS\r\nCAPA\r\n"}[protocol]
-    probe = {"smtp": b"RSET\r\n", "imap": b"c NOOP\r\n", "pop3": b"BOGUS\r\n"}[protocol]
-    answer = {"smtp": "250 2.0.0", "imap": "c OK", "pop3": "-ERR"}[protocol]
-    raw = server.hello() if protocol == "smtp" else server.raw(protocol)
-    with raw:
-        if protocol != "smtp":
-            raw.line()
-        raw.send(early)
-        assert raw.line().startswith(ok)
-        try:
-            raw.starttls()
-            if protocol == "smtp":
-                probe, answer = b"MAIL FROM:<a@b.example>\r\n", "503"
-            raw.send(probe)
-            assert raw.line().startswith(answer)
-        except OSError:
-            pass  # hanging up is as good
-        raw.close()
-
 
 def test_what_was_said_before_tls_is_forgotten(server):
     with server.hello() as raw:

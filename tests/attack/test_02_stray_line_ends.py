@@ -1,0 +1,93 @@
+"""Attack 2: a bare CR or LF inside a message, which the next server might take for the end of a line.
+
+Refused at the door; what lands in the spool and in mailboxes holds none. What sieve filters and the
+sending side make of a message comes with their work.
+"""
+import os
+import re
+import signal
+import struct
+
+import pytest
+
+import hauberk
+from hauberk import behind_trace, message
+
+BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+HEAD = struct.Struct("<4I4Q")  # struct record_head of src/queue/record.h
+MAGIC = 0x314b4248
+
+
+def records(server):
+    """The messages in all segments of the spool."""
+    found = []
+    for path in (server.folder / "state/spool").rglob("*.*"):
+        octets = path.read_bytes() if path.is_file() else b""
+        at = octets.find(MAGIC.to_bytes(4, "little"))
+        while 0 <= at <= len(octets) - HEAD.size:
+            head = HEAD.unpack_from(octets, at)
+            begin = at + HEAD.size + head[6]
+            found.append(octets[begin:begin + head[7]])
+            at = octets.find(MAGIC.to_bytes(4, "little"), begin + head[7])
+    return found
+
+
+BAD = [b"a\rb\r\n", b"a\nb\r\n", b"a\r\rb\r\n", b"a\n\nb\r\n", b"a\r\r\nb\r\n", b"a\n\r\nb\r\n", b"\ra\r\n", b"\na\r\n",
+       b"a\n", b"a\r", b".\n\r\n", b".\r\r\n"]
+GOOD = [b"", b"\r\n\r\n", b"a\0b\r\n", b"..\r\n.a\r\n", bytes(o for o in range(256) if o not in (10, 13)) + b"\r\n",
+        b"=0D=0A=0A.=0A\r\n", b"\x85\xe2\x80\xa8\x0b\x0c\r\n"]
+
+
+@pytest.mark.parametrize("where", ["body", "header"])
+def test_no_bare_line_end_reaches_the_spool_or_a_mailbox(new_server, where):
+    server = new_server(hauberk.RELEASE).populate("bob")
+    deliver = next(r["pid"] for r in server.status() if r["role"] == "deliver")
+    os.kill(deliver, signal.SIGSTOP)  # so that the spool keeps what it gets
+    try:
+        accepted = {}
+        for text in [*BAD, *GOOD]:
+            name, octets = message(text)
+            if where == "header":
+                octets = octets.replace(b"a test", b"a test " + text.rstrip(b"\r\n") + b" end")
+                if text in GOOD and b"\r\n" in text.rstrip(b"\r\n"):
+                    continue  # would end the header: the same as a body
+            code = deliver_to(server, octets)
+            bare = BARE.search(octets.replace(b"\r\n.", b"\r\n"))
+            assert code == ("554" if bare else "250"), (text, code)
+            if not bare:
+                accepted[name] = octets
+        kept = records(server)
+        assert len(kept) == len(accepted)
+        assert not [m for m in kept if BARE.search(m)]
+    finally:
+        os.kill(deliver, signal.SIGCONT)
+    for name, octets in accepted.items():
+        found = server.arrives(name)
+        assert not BARE.search(found)
+        assert behind_trace(found) == octets
+    assert set(server.mailbox()) == set(accepted)
+
+
+def deliver_to(server, octets):
+    """The code after the end of data."""
+    with server.hello() as raw:
+        for command in ("MAIL FROM:<ann@example.com>", "RCPT TO:<bob@example.org>", "DATA"):
+            assert raw.say(command)[0] in "23"
+        raw.send(re.sub(rb"(?m)^\.", b"..", octets) + b"\r\n.\r\n" if not octets.endswith(b"\r\n")
+                 else re.sub(rb"(?<=\r\n)\.", b"..", octets) + b".\r\n")
+        return raw.reply()[:3]
+
+
+@pytest.mark.parametrize("name", ["a\rb.example", "a\nb.example", "a\r\nX-Injected: b"])
+def test_no_line_end_of_a_client_reaches_the_trace_fields(server, name):
+    with server.raw("smtp") as raw:
+        raw.reply()
+        raw.send(f"EHLO {name}\r\n".encode())
+        first = raw.line()
+        if "\r\n" in name:
+            # Two commands: the second is none.
+            while first.startswith("250-"):
+                first = raw.line()
+            assert raw.line().startswith("500 5.5.2")
+        else:
+            assert first.startswith("500 5.5.2") and raw.all() == ""
