@@ -233,6 +233,7 @@ static void names_are_checked_and_errors_say_where(void **state)
 		{ "a b", "octet 2 (0x20)" },
 		{ "a@b", "octet 2 ('@')" },
 		{ "\xff", "UTF-8" },
+		{ "a\xc2\x85", "control character at octet 2" },
 		{ "a1234567890123456789012345678901234567890123456789012345678901234", "65" },
 	};
 

@@ -98,6 +98,18 @@ static bool check_local_octet(slice local, size_t i, struct error *error)
 	    i + 1, show(c).text);
 }
 
+size_t names_find_control(slice text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c < ' ' || c == 0x7f ||
+		    (c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0))
+			return i;
+	}
+	return text.n;
+}
+
 bool names_check_local(slice local, struct error *error)
 {
 	if (local.n == 0)
@@ -108,6 +120,10 @@ bool names_check_local(slice local, struct error *error)
 	for (size_t i = 0; i < local.n; i++)
 		if (!check_local_octet(local, i, error))
 			return false;
-	return utf8_valid(local) ||
-	    error_input(error, "local part: it is not valid UTF-8; write it in UTF-8");
+	if (!utf8_valid(local))
+		return error_input(error, "local part: it is not valid UTF-8; write it in UTF-8");
+	size_t control = names_find_control(local);
+	return control == local.n ||
+	    error_input(
+		error, "local part: a control character at octet %zu; leave it out", control + 1);
 }

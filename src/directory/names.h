@@ -11,7 +11,10 @@
 
 /* Labels of letters, digits and hyphens (RFC 5321 §4.1.2 Domain; RFC 5890 for A-labels). */
 bool names_check_domain(slice name, struct error *error);
-/* A dot-atom (RFC 5322 §3.2.3, with UTF-8 as in RFC 6532), at most 64 octets. */
+/* A dot-atom (RFC 5322 §3.2.3, with UTF-8 as in RFC 6532), at most 64 octets. RFC 6532 would allow the
+ * controls U+0080 to U+009F; terminals obey them. */
 bool names_check_local(slice local, struct error *error);
+/* Where the first control character stands, of ASCII or of those above; the length when there is none. */
+size_t names_find_control(slice text);
 
 #endif

@@ -1,7 +1,6 @@
 /* hauberk serve: opens what is needed, then supervises the roles. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include "main/command.h"
 #include "main/open.h"
 #include "main/supervisor.h"
+#include "proc/sandbox.h"
 #include "proc/stats.h"
 
 static bool open_all(const struct conf *conf, struct supervised *what, struct error *error)
@@ -81,7 +81,9 @@ static int run(int argc, char **argv)
 		.control_fd = -1,
 		.certificate_fd = -1,
 		.key_fd = -1 };
-	if (!users_find(!as_user, &what.users, &error) || !open_all(&conf, &what, &error)) {
+	/* main keeps the private key for a role keys to come. */
+	if (!sandbox_hide(&error) || !users_find(!as_user, &what.users, &error) ||
+	    !open_all(&conf, &what, &error)) {
 		fprintf(stderr, "hauberk serve: %s\n", error.why);
 		return 1;
 	}

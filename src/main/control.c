@@ -1,12 +1,14 @@
 #include "main/control.h"
 
 #include "base/log.h"
+#include "base/encode.h"
 #include "base/octet.h"
 #include "directory/names.h"
 #include "net/ask.h"
 
 #define ASK_MS     20000
 #define LIST_MAX   (256u << 20)
+#define WORD_SHOWN 100
 #define OBJECT_MAX 2000 /* octets of a command's words in the log */
 
 struct work {
@@ -24,7 +26,7 @@ static bool is_text(slice word)
 	for (size_t i = 0; i < word.n; i++)
 		if (!octet_is(word.p[i], OCTET_VISIBLE | OCTET_UTF8) && word.p[i] != ' ')
 			return false;
-	return true;
+	return utf8_valid(word) && names_find_control(word) == word.n;
 }
 
 /* "--force" stands last. */
@@ -84,7 +86,7 @@ static bool read_address(struct work *w, slice text, struct directory_address *o
 		    "not an address, and with control characters: write local-part@domain");
 	if (at == 0)
 		return error_input(&w->error, "\"%.*s\" is not an address: write local-part@domain",
-		    SLICE_ARG(text));
+		    SLICE_ARG(slice_head(text, WORD_SHOWN)));
 	*out = (struct directory_address){ slice_head(text, at - 1), slice_from(text, at) };
 	return names_check_local(out->local, &w->error) &&
 	    names_check_domain(out->domain, &w->error);

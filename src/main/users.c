@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,6 +48,14 @@ bool users_find(bool separate, struct users *out, struct error *error)
 		find_group("hauberk-admin", &out->admin, error));
 }
 
+/* What no program that this process may ever become shall get. An administrator who gave main less than
+ * this needs has given it a bounding set of his own: then that holds. */
+static void drop_bounds(void)
+{
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+}
+
 bool users_become(const struct users *users, enum role role)
 {
 	/* What one role makes for another, their common group may use; nobody else. */
@@ -55,6 +64,7 @@ bool users_become(const struct users *users, enum role role)
 		return true;
 	uid_t uid = users->roles[role].uid;
 	gid_t gid = users->roles[role].gid;
+	drop_bounds();
 	return initgroups(users->roles[role].name, gid) == 0 && setresgid(gid, gid, gid) == 0 &&
 	    setresuid(uid, uid, uid) == 0 && setuid(0) < 0;
 }

@@ -188,23 +188,33 @@ static bool seccomp_lock(const struct sandbox *s, struct error *error)
 	return ok || error_local(error, "sandbox: the kernel refused the seccomp filter");
 }
 
+bool sandbox_hide(struct error *error)
+{
+	struct rlimit no_core = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	if (!sandbox_is_sanitizer())
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ||
+	    error_local(error, "no_new_privs: %s", strerror(errno));
+}
+
 bool sandbox_lock(const struct sandbox *s, struct error *error)
 {
 	const char *mode = getenv("HAUBERK_SANDBOX");
 	struct sigaction action = { .sa_sigaction = refused_call,
 		.sa_flags = SA_SIGINFO | SA_NODEFER };
-	struct rlimit no_core = { 0, 0 };
 	struct sandbox all = *s;
 
 	kill_on_refusal = mode && strcmp(mode, "kill") == 0;
-	setrlimit(RLIMIT_CORE, &no_core);
-	if (sigaction(SIGSYS, &action, NULL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (sigaction(SIGSYS, &action, NULL) < 0)
 		return error_local(error, "sandbox: %s", strerror(errno));
+	if (!sandbox_hide(error))
+		return false;
 	sandbox_sanitizer_folders(&all);
 	if (!landlock_lock(&all, error))
 		return false;
 	if (sandbox_sanitizer())
 		return true;
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return seccomp_lock(s, error);
 }

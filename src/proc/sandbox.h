@@ -48,6 +48,9 @@ void sandbox_allow(struct sandbox *s, unsigned groups);
 void sandbox_folder(struct sandbox *s, const char *path, enum sandbox_access access);
 /* Locks this process. There is no way back. */
 bool sandbox_lock(const struct sandbox *s, struct error *error);
+/* The part of it that main takes too, which must stay what it is: no core dumps, not dumpable, no new
+ * privileges. */
+bool sandbox_hide(struct error *error);
 /* Landlock's ABI as used (0: none), for the status. */
 int sandbox_landlock_abi(void);
 
@@ -63,6 +66,8 @@ void sandbox_imap(struct sandbox *s, const char *accounts, const char *directory
 
 /* For sandbox.c: the numbers of the system calls of a group, -1 ends the list. */
 const int *sandbox_calls(enum sandbox_group group);
+/* Is this one? Their leak check needs a process that can be looked into. */
+bool sandbox_is_sanitizer(void);
 /* The filter of sanitizer builds (sandbox_sanitizer.c): everything but what must never happen.
  * false in other builds. */
 bool sandbox_sanitizer(void);

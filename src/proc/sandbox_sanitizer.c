@@ -24,6 +24,11 @@ void sandbox_sanitizer_folders(struct sandbox *s)
 	sandbox_folder(s, "/proc/self/exe", SANDBOX_READS);
 }
 
+bool sandbox_is_sanitizer(void)
+{
+	return true;
+}
+
 bool sandbox_sanitizer(void)
 {
 	static const int never[] = { SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(setuid),
@@ -41,6 +46,11 @@ bool sandbox_sanitizer(void)
 void sandbox_sanitizer_folders(struct sandbox *s)
 {
 	(void)s;
+}
+
+bool sandbox_is_sanitizer(void)
+{
+	return false;
 }
 
 bool sandbox_sanitizer(void)

@@ -73,6 +73,39 @@ def new_folder():
     return path
 
 
+# ---- started by root: the users that packaging/sysusers.conf makes ----
+
+SYSUSERS = (ROOT / "packaging/sysusers.conf").read_text()
+GROUPS = re.findall(r"^g (\S+)", SYSUSERS, re.M)
+USERS = re.findall(r"^u (\S+)", SYSUSERS, re.M)
+MEMBERS = re.findall(r"^m (\S+) (\S+)", SYSUSERS, re.M)
+FIRST_ID = 61001
+# The number of each of these groups, and of each user and the group of its name.
+IDS = {name: FIRST_ID + i for i, name in enumerate([*GROUPS, *USERS])}
+
+
+def account_files(folder):
+    """passwd and group with what packaging/sysusers.conf adds, beside the machine's own."""
+    passwd, group = pathlib.Path("/etc/passwd").read_text(), pathlib.Path("/etc/group").read_text()
+    for name in GROUPS:
+        group += f"{name}:x:{IDS[name]}:{','.join(u for u, g in MEMBERS if g == name)}\n"
+    for name in USERS:
+        passwd += f"{name}:x:{IDS[name]}:{IDS[name]}::/:/usr/sbin/nologin\n"
+        group += f"{name}:x:{IDS[name]}:\n"
+    (folder / "passwd").write_text(passwd)
+    (folder / "group").write_text(group)
+
+
+IN_NAMESPACE = """
+set -e
+mount --make-rprivate /
+mount --bind "$1/passwd" /etc/passwd
+mount --bind "$1/group" /etc/group
+shift
+exec "$@"
+"""
+
+
 _programs = {}
 
 
@@ -262,6 +295,14 @@ class Server:
         self.conf.chmod(0o644)
 
     # ---- life ----
+
+    def by_root(self):
+        """Will be started by root, on a machine that has the users; for root's tests only."""
+        account_files(self.folder)
+        self.words = ["unshare", "-m", "sh", "-c", IN_NAMESPACE, "sh", str(self.folder),
+                      str(self.program), "serve", "-c", str(self.conf)]
+        self.commander = []
+        return self
 
     def start(self):
         self.mark = len(self.log())
