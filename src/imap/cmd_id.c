@@ -20,7 +20,9 @@ struct id_list {
 /* nstring = string / nil */
 static slice nstring_parse(struct cursor *c, struct arena *arena)
 {
-	return cursor_try(c, SLICE("NIL")) ? (slice){ 0 } : parse_string(c, arena);
+	if (cursor_try(c, SLICE("NIL")))
+		return (slice){ 0 };
+	return parse_string(c, arena);
 }
 
 /* What RFC 2971 §3.3 forbids in the last pair; NULL: nothing. */

@@ -231,6 +231,22 @@ def test_imap_searches(server, readings):
             assert client.search(None, *words)[1] == [wanted], words
 
 
+def test_what_an_imap_client_says_of_itself_is_logged_once_and_forges_nothing(server):
+    with server.raw("imap_plain") as raw:
+        assert " ID " in raw.line()
+        before = len(server.log())
+        for command in ('ID ("name" "mu\x01tt\x7f" "version" "2 a=b \\"" "os" {17+}\r\na\r\n2026 info imap '
+                        '"x" "y" "vendor" "' + "v" * 500 + '")', 'ID ("name" "another")'):
+            assert raw.tagged(command) == "a OK done"
+            assert re.fullmatch(r'\* ID \("name" "Hauberk" "version" "[0-9.]+"\)', raw.untagged[-1])
+        raw.tagged("LOGOUT")
+    lines = [l for l in server.log()[before:].splitlines() if " imap.id " in l]
+    assert len(lines) == 1 and "another" not in lines[0]
+    assert r'name="mu\x01tt\x7f" version="2 a=b \"" os="a\x0d\x0a2026 info imap"' in lines[0], lines
+    assert f"vendor={'v' * 100} " in lines[0] and "y" not in lines[0].split("vendor=")[1]
+    assert not [l for l in server.log()[before:].splitlines() if l.startswith("2026 info imap")]
+
+
 def test_imap_stores_flags_and_expunges(server):
     server.must("account", "add", "tidy@example.org", secret=PASSWORD)
     for i in range(3):
