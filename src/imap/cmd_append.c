@@ -33,24 +33,36 @@ static void arguments_parse(struct imap *im, struct cursor *args, struct appendi
 	a->content = parse_string(args, im->arena);
 }
 
-/* Messages are kept with CRLF line ends. */
+/* Octets of the line end that text begins with: 2, 1 for a CR or LF alone, 0 for none. */
+static size_t line_end(slice text)
+{
+	if (text.n == 0 || (text.p[0] != '\r' && text.p[0] != '\n'))
+		return 0;
+	return slice_starts(text, SLICE("\r\n")) ? 2 : 1;
+}
+
+/* Messages are kept with CRLF line ends, and with no CR or LF alone, which another program could take for
+ * one (RFC 5321 §2.3.8). */
 static slice with_crlf(slice text, struct buf *room)
 {
-	size_t bare = 0;
+	size_t bare = 0, kept = 0, n;
 
-	for (size_t i = 0; i < text.n; i++)
-		bare += text.p[i] == '\n' && (i == 0 || text.p[i - 1] != '\r');
+	for (size_t at = 0; at < text.n; at += n ? n : 1) {
+		n = line_end(slice_from(text, at));
+		bare += n == 1;
+	}
 	if (bare == 0)
 		return text;
 	buf_init(room, text.n + bare);
-	for (slice rest = text; rest.n;) {
-		size_t n = slice_find(rest, '\n');
-
-		buf_add(room, slice_head(rest, n));
-		if (n < rest.n)
-			buf_adds(room, n && rest.p[n - 1] == '\r' ? "\n" : "\r\n");
-		rest = slice_from(rest, n + 1);
+	for (size_t at = 0; at < text.n; at += n ? n : 1) {
+		n = line_end(slice_from(text, at));
+		if (n != 1)
+			continue;
+		buf_add(room, slice_head(slice_from(text, kept), at - kept));
+		buf_adds(room, "\r\n");
+		kept = at + 1;
 	}
+	buf_add(room, slice_from(text, kept));
 	return buf_slice(room);
 }
 

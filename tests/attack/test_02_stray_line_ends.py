@@ -91,3 +91,27 @@ def test_no_line_end_of_a_client_reaches_the_trace_fields(server, name):
             assert raw.line().startswith("500 5.5.2")
         else:
             assert first.startswith("500 5.5.2") and raw.all() == ""
+
+
+def test_what_a_user_appended_holds_none_and_cannot_end_a_message_of_pop3(server):
+    """APPEND mends line ends; read by POP3 no line inside the message is a single dot."""
+    who = f"appender{len(server.must('account', 'list').splitlines())}@example.org"
+    server.must("account", "add", who, secret=hauberk.PASSWORD)
+    octets = message(b"one\n.\ntwo\n.\r\nthree\r\n.\nfour\r.\rfive\n..\nend")[1]
+    with server.imap(who) as client:
+        # imaplib would mend the line ends.
+        client.send(b"x APPEND INBOX {%d+}\r\n" % len(octets) + octets + b"\r\n")
+        while not client.readline().startswith(b"x OK"):
+            pass
+        client.select("INBOX", readonly=True)
+        stored = client.fetch("1", "(BODY.PEEK[])")[1][0][1]
+    assert not BARE.search(stored), stored
+    with server.raw("pop3s") as raw:
+        raw.starttls()
+        raw.send(f"USER {who}\r\nPASS {hauberk.PASSWORD}\r\nRETR 1\r\nQUIT\r\n".encode())
+        said = raw.all().encode("latin-1").split(b"\r\n")
+    begin = next(i for i, line in enumerate(said) if line.startswith(b"From: "))
+    end = said.index(b".")
+    lines = [line[1:] if line.startswith(b".") else line for line in said[begin:end]]
+    assert b"\r\n".join(lines).rstrip(b"\r\n") == stored.rstrip(b"\r\n")
+    assert said[end + 1].startswith(b"+OK") and said[end + 2:] == [b""]
