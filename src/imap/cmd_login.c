@@ -31,9 +31,10 @@ struct imap_reply imap_cmd_login(struct imap *im, struct cursor *args)
 		return imap_reply_syntax(im, args);
 	if (!imap_password_allowed(im))
 		return imap_reply_no("PRIVACYREQUIRED", "start TLS first");
+	struct sasl_host host = store_sasl_host(&imap_host, im->s);
 	struct error error;
 	int64_t account = 0;
-	switch (imap_host.login(im->s->worker, user, password, im->s->deadline, &account, &error)) {
+	switch (sasl_password(&host, user, password, &account, &error)) {
 	case LOGIN_RIGHT:
 		return imap_welcome(im, user, account);
 	case LOGIN_WRONG:

@@ -116,6 +116,18 @@ static enum turn imap_frame(struct session *s, slice frame)
 	return gathered_line(im, frame);
 }
 
+/* Logins wait for the role auth: the lines of an exchange, and the last line of LOGIN. */
+static struct gate *imap_gate(const struct session *s, slice line)
+{
+	const struct imap *im = s->state;
+	slice text = im->gather.text.n ? buf_slice(&im->gather.text) : line;
+	slice verb = slice_from(text, slice_find(text, ' ') + 1);
+	bool login = im->waiting || slice_starts_nocase(verb, SLICE("LOGIN ")) ||
+	    slice_starts_nocase(verb, SLICE("AUTHENTICATE "));
+
+	return im->state == IMAP_STRANGER && login ? sasl_gate() : NULL;
+}
+
 static enum turn imap_oversized(struct session *s)
 {
 	struct imap *im = s->state;
@@ -172,6 +184,7 @@ const struct protocol imap_protocol = {
 	.name = "imap",
 	.open = imap_open,
 	.frame = imap_frame,
+	.gate = imap_gate,
 	.oversized = imap_oversized,
 	.more = imap_more,
 	.resume = imap_more,

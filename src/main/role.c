@@ -346,6 +346,7 @@ static int run(int argc, char **argv)
 		return 2;
 	}
 	start.instance = (int)instance;
+	start.cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	start.arena = arena_new(1 << 20);
 	snprintf(who, sizeof who, "%s.%s", argv[1], argv[2]);
 	prctl(PR_SET_NAME, who);

@@ -18,6 +18,7 @@
 struct role_start {
 	enum role role;
 	int instance;
+	int cores;        /* of this machine, at least 1 */
 	struct conf conf; /* only the rows of this role are set; listeners too */
 	struct arena *arena;
 	struct peers *peers;

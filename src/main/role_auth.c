@@ -1,20 +1,17 @@
 /* The role auth: is this the account's password? */
-#include <unistd.h>
-
 #include "main/role.h"
 #include "vault/auth.h"
 
 static bool start_auth(struct role_start *start, struct error *error)
 {
 	struct sandbox sandbox = { 0 };
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (!auth_open(role_path(start, "auth/auth.db"), error))
 		return false;
 	sandbox_auth(&sandbox, role_path(start, "auth"));
 	if (!sandbox_lock(&sandbox, error))
 		return false;
-	auth_start(cores > 0 ? (int)cores : 1);
+	auth_start(start->cores);
 	return true;
 }
 

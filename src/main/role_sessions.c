@@ -2,6 +2,13 @@
 
 #include <pthread.h>
 
+#include "vault/sasl.h"
+
+/* The gate before the role auth: how long a login waits; when auth counts as gone, and for how long. */
+#define GATE_WAIT_MS  30000
+#define GATE_FAILURES 8
+#define GATE_SHUT_MS  2000
+
 static struct reactor *reactor;
 static struct role_sessions own;
 
@@ -21,8 +28,17 @@ bool role_sessions_start(struct role_start *start, const struct reactor_config *
 {
 	pthread_t thread;
 
+	/* A check of a password costs the role auth a core: more at a time would only wait there. */
+	struct gate_config gate = { .name = "auth",
+		.most = start->cores < 2 ? 2 : start->cores,
+		.queue = (int)config->max_sessions,
+		.wait_ms = GATE_WAIT_MS,
+		.shut_after = GATE_FAILURES,
+		.shut_ms = GATE_SHUT_MS };
+
 	own = *sessions;
 	reactor = reactor_new(config);
+	sasl_set_gate(reactor_gate(reactor, &gate));
 	for (int i = 0; i < own.listener_count; i++)
 		reactor_listen(reactor, &own.listeners[i]);
 	return pthread_create(&thread, NULL, react, start) == 0 || error_local(error, "no thread");

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "base/map.h"
+#include "net/gate.h"
 #include "net/reactor.h"
 
 /* What a worker does with a session that it is handed. */
@@ -37,16 +38,21 @@ struct session_private {
 	size_t unread;     /* of those, given back */
 	_Atomic int owner;
 	_Atomic int hold;
+	enum phase after_hold; /* what its release begins */
 	enum phase phase;
-	bool parked;      /* the reactor has it and waits; the reactor's own */
-	bool input_ended; /* the client has closed its side */
-	bool broken;      /* the socket failed: close without a word */
-	bool closing;     /* close when the output is sent */
-	bool starttls;    /* shake hands when the output is sent */
-	bool wants_write; /* TLS or the socket waits for room */
-	bool midway;      /* the last frame was part of something longer */
-	bool lingering;   /* only what the client still sends is awaited (linger.c) */
-	size_t discarded; /* octets read since then */
+	struct gate *gate;     /* that it is inside of, or waits at */
+	const char *refused;   /* why the gate did not let it in; NULL: it did */
+	int64_t gate_until_us; /* it waits no longer */
+	bool ask_failed;       /* the backend behind the gate did not answer */
+	bool parked;           /* the reactor has it and waits; the reactor's own */
+	bool input_ended;      /* the client has closed its side */
+	bool broken;           /* the socket failed: close without a word */
+	bool closing;          /* close when the output is sent */
+	bool starttls;         /* shake hands when the output is sent */
+	bool wants_write;      /* TLS or the socket waits for room */
+	bool midway;           /* the last frame was part of something longer */
+	bool lingering;        /* only what the client still sends is awaited (linger.c) */
+	size_t discarded;      /* octets read since then */
 	int timeout_ms;
 	unsigned rate;
 	uint64_t moved;          /* octets read or written in the window */
@@ -72,6 +78,16 @@ struct watchers {
 	uint64_t key;
 	struct list sessions;
 };
+
+/* All gates of a process. */
+struct gates {
+	pthread_mutex_t lock; /* everything in them */
+	struct list list;
+	int inside, most; /* of all together */
+	bool closed;
+};
+
+enum gate_answer { GATE_PASSED, GATE_WAITS };
 
 struct reactor {
 	struct reactor_config config;
@@ -101,7 +117,9 @@ struct reactor {
 	pthread_cond_t work_there;
 	struct list work;
 	bool stopping;
-	bool awaits_held; /* the end waits for sessions that somebody holds */
+	struct gates gates;
+	struct gate *handshake_gate; /* before the role keys */
+	bool awaits_held;            /* the end waits for sessions that somebody holds */
 	pthread_t *threads;
 };
 
@@ -138,6 +156,18 @@ void session_park(struct session_private *p); /* reactor.c: home */
 /* worker.c */
 void workers_start(struct reactor *r);
 void workers_stop(struct reactor *r);
+
+/* gate.c */
+void gates_init(struct gates *all, int workers);
+void gates_free(struct gates *all);
+/* GATE_PASSED: p->refused says whether it is inside, and must leave. GATE_WAITS: session_release is
+ * called for it. */
+enum gate_answer gate_enter(struct gate *g, struct session_private *p);
+void gate_leave(struct gate *g, bool failed);
+/* Refuses whoever has waited too long. */
+void gates_expire(struct gates *all);
+/* Refuses all, from now on. */
+void gates_close(struct gates *all);
 
 /* timer.c */
 void timer_set(struct reactor *r, struct session_private *p, int ms);

@@ -28,10 +28,16 @@ struct reactor *reactor_new(const struct reactor_config *config)
 	list_init(&r->all);
 	list_init(&r->home);
 	list_init(&r->work);
+	gates_init(&r->gates, config->workers);
 	pthread_mutex_init(&r->tls_lock, NULL);
 	pthread_mutex_init(&r->home_lock, NULL);
 	pthread_mutex_init(&r->work_lock, NULL);
 	pthread_cond_init(&r->work_there, NULL);
+	r->handshake_gate = reactor_gate(r,
+	    &(struct gate_config){ .name = "keys",
+		.most = config->workers,
+		.queue = (int)config->max_sessions,
+		.wait_ms = config->handshake_ms ? config->handshake_ms : 60000 });
 	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (r->epoll_fd < 0 || r->wake_fd < 0)
@@ -392,7 +398,7 @@ static void settle(struct reactor *r, struct session_private *p)
 		hand_over(p);
 		return;
 	}
-	if (p->phase == PHASE_FRAMES && session_ready(p)) {
+	if (p->phase == PHASE_RESUME || (p->phase == PHASE_FRAMES && session_ready(p))) {
 		hand_over(p);
 		return;
 	}
@@ -554,6 +560,7 @@ void reactor_run(struct reactor *r)
 	while (!r->draining || (r->count && clock_us() < r->drain_until_us)) {
 		int wait = timer_run(r, expire);
 
+		gates_expire(&r->gates);
 		listeners_update(r);
 		if ((r->draining || r->accept_again_us) && wait > 50)
 			wait = 50; /* their ends have no event */
@@ -573,6 +580,7 @@ void reactor_run(struct reactor *r)
 		if (home)
 			come_home(r);
 	}
+	gates_close(&r->gates);
 	await_held(r);
 	workers_stop(r);
 	await_held(r);
@@ -588,5 +596,6 @@ void reactor_free(struct reactor *r)
 	close(r->wake_fd);
 	free(r->notices);
 	map_free(&r->watchers);
+	gates_free(&r->gates);
 	free(r);
 }

@@ -11,6 +11,7 @@
 #ifndef NET_REACTOR_H
 #define NET_REACTOR_H
 
+#include "net/gate.h"
 #include "net/session.h"
 #include "net/tls.h"
 

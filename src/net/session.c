@@ -152,7 +152,7 @@ void session_release(struct session *s)
 		return;
 	assert(none == HOLD_WAITING);
 	p->hold = HOLD_NONE;
-	p->phase = PHASE_RESUME;
+	p->phase = p->after_hold;
 	session_run(p);
 }
 
@@ -286,12 +286,82 @@ bool session_quick(struct session_private *p)
 
 /* ---- a turn ---- */
 
+/* ---- gates and holding ---- */
+
+bool session_may_ask(const struct session *s, struct error *error)
+{
+	const char *refused = s->own->gate ? s->own->refused : NULL;
+
+	return !refused || error_set(error, FAULT_LOCAL, true, refused, "%s", refused);
+}
+
+void session_ask_failed(struct session *s)
+{
+	s->own->ask_failed = true;
+}
+
+static struct gate *gate_of(struct session_private *p)
+{
+	const struct protocol *protocol = p->s.listener->protocol;
+	struct frame before = p->frame;
+	slice frame;
+
+	if (p->phase == PHASE_SECURE)
+		return p->reactor->handshake_gate;
+	if (p->phase != PHASE_FRAMES || p->frame.kind != FRAME_LINE || !protocol->gate)
+		return NULL;
+	enum frame_result result = peek_frame(p, &frame);
+	if (result == FRAME_PARTIAL)
+		return NULL; /* what it has swallowed already is not to be found again */
+	p->frame = before;
+	return result == FRAME_WHOLE ? protocol->gate(&p->s, frame) : NULL;
+}
+
+/* Is it let in, or refused? false: it waits. */
+static bool gate_pass(struct session_private *p)
+{
+	if (p->gate || !(p->gate = gate_of(p)))
+		return true;
+	p->ask_failed = false;
+	p->after_hold = p->phase;
+	return gate_enter(p->gate, p) == GATE_PASSED;
+}
+
+static void gate_pass_out(struct session_private *p)
+{
+	if (p->gate && !p->refused)
+		gate_leave(p->gate, p->ask_failed);
+	p->gate = NULL;
+	p->refused = NULL;
+}
+
+/* Gives it into other hands; what it has answered so far goes out first. false: it is back already. */
+static bool hand_out(struct session_private *p)
+{
+	int none = HOLD_NONE;
+
+	if (p->s.out.n)
+		session_send(p);
+	p->owner = OWNER_HELD;
+	if (atomic_compare_exchange_strong(&p->hold, &none, HOLD_WAITING))
+		return true;
+	p->hold = HOLD_NONE;
+	p->owner = OWNER_WORKER;
+	return false;
+}
+
 /* One step of the handshake; its first step may ask the role keys. */
 static void secure(struct session_private *p)
 {
 	char why[120] = "";
 
 	p->wants_write = false;
+	if (p->refused) {
+		log_warn("tls.refused", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+		    kv_str("why", p->refused));
+		p->broken = true;
+		return;
+	}
 	switch (tls_handshake(p->tls, why, sizeof why)) {
 	case TLS_DONE:
 		p->secured = true;
@@ -371,8 +441,6 @@ static void begin_tls(struct session_private *p)
 /* false: held by somebody else now; hands off. */
 static bool take_result(struct session_private *p, enum turn turn)
 {
-	int none = HOLD_NONE;
-
 	switch (turn) {
 	case TURN_NEXT:
 		break;
@@ -380,11 +448,9 @@ static bool take_result(struct session_private *p, enum turn turn)
 		p->phase = PHASE_MORE;
 		break;
 	case TURN_HELD:
-		p->owner = OWNER_HELD;
-		if (atomic_compare_exchange_strong(&p->hold, &none, HOLD_WAITING))
+		p->after_hold = PHASE_RESUME;
+		if (hand_out(p))
 			return false;
-		p->hold = HOLD_NONE;
-		p->owner = OWNER_WORKER;
 		p->phase = PHASE_RESUME;
 		break;
 	case TURN_STARTTLS:
@@ -419,12 +485,19 @@ static void turn_rounds(struct session_private *p, bool in_reactor, bool *held_o
 
 	*held_out = false;
 	do {
+		if (!gate_pass(p) && hand_out(p)) {
+			*held_out = true;
+			return;
+		}
 		if (p->phase == PHASE_SECURE) {
 			secure(p);
+			gate_pass_out(p);
 			if (p->phase == PHASE_SECURE || p->broken)
 				return;
 		}
-		if (!take_result(p, call_protocol(p))) {
+		enum turn turn = call_protocol(p);
+		gate_pass_out(p);
+		if (!take_result(p, turn)) {
 			*held_out = true;
 			return;
 		}

@@ -29,11 +29,13 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/list.h"
 #include "net/frame.h"
 
 struct session;
 struct tls_context;
+struct gate;
 
 /* Output above this waits for the client before more is made. */
 #define SESSION_MARK (256 * 1024)
@@ -67,6 +69,8 @@ struct protocol {
 	/* May the reactor's own thread call frame() with this? Only for what cannot block and needs no
 	 * s->worker. May be NULL. */
 	bool (*quick)(const struct session *s, slice frame);
+	/* The gate that this frame leads through (net/gate.h); NULL: none. May be NULL. */
+	struct gate *(*gate)(const struct session *s, slice frame);
 	/* Say goodbye into s->out; the session is closed afterwards. In the reactor: may not block. */
 	void (*expired)(struct session *s); /* the client was silent, or slower than its rate */
 	void (*drained)(struct session *s); /* the server goes down; called between commands only */
@@ -131,6 +135,11 @@ bool session_tls_binding(const struct session *s, slice type, struct buf *out);
 /* Calls `notice` whenever reactor_notice names this key; 0 ends it. While `notice` is being wanted the
  * session must be parked waiting for a line. */
 void session_watch(struct session *s, uint64_t key);
+
+/* Did the frame's gate let it in? false: error says why not; temporary. */
+bool session_may_ask(const struct session *s, struct error *error);
+/* The backend behind the frame's gate did not answer. */
+void session_ask_failed(struct session *s);
 
 /* After TURN_HELD: gives the session back; from any thread, exactly once. */
 void session_release(struct session *s);

@@ -1,9 +1,8 @@
-/* Sessions on real sockets, with a small protocol that uses every kind of turn. */
+/* Sessions on real sockets, with a small protocol that uses every kind of turn (lib/talk.h). */
 #include "lib/split.h"
+#include "lib/talk.h"
 #include "lib/unit.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -12,262 +11,30 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "net/reactor.h"
-
-/* The protocol: "echo X", "many N" (a long answer), "hold" (released by another thread), "take N" (a
- * literal), "block" (waits in a worker until let go), "watch", "keep" (held until the test releases it), "body" (in
- * chunks, up to a dot; an exclamation mark ends everything), "huge" (more than fits), "where" (says which thread runs it), "quit". */
-struct talk {
-	long left;
-	bool literal, body;
-};
-
-static struct session *_Atomic kept;
-static pthread_t reactor_thread;
-
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic int handler_threads, closed_sessions;
-
-static enum turn open_talk(struct session *s)
-{
-	s->state = NEW(struct talk);
-	session_want_line(s, 100);
-	session_set_timeout(s, 700);
-	session_set_rate(s, 1000);
-	buf_adds(&s->out, "hello\r\n");
-	return TURN_NEXT;
-}
-
-static enum turn more(struct session *s)
-{
-	struct talk *t = s->state;
-
-	while (t->left && s->out.n < SESSION_MARK)
-		buf_addf(
-		    &s->out, "line %08ld of a long answer ........................\r\n", --t->left);
-	return t->left ? TURN_MORE : TURN_NEXT;
-}
-
-static void *release_soon(void *session)
-{
-	session_release(session);
-	return NULL;
-}
-
-static enum turn hold(struct session *s)
-{
-	pthread_t thread;
-
-	pthread_create(&thread, NULL, release_soon, s);
-	pthread_detach(thread);
-	return TURN_HELD;
-}
-
-static enum turn answer(struct session *s, slice line)
-{
-	struct talk *t = s->state;
-	uint64_t n;
-
-	if (t->body) {
-		if (slice_find(line, '!') < line.n)
-			return buf_adds(&s->out, "no\r\n"), TURN_CLOSE;
-		t->body = slice_find(line, '.') == line.n;
-		if (!t->body)
-			session_want_line(s, 100);
-	} else if (t->literal) {
-		t->literal = false;
-		session_want_line(s, 100);
-		buf_addf(&s->out, "took %zu\r\n", line.n);
-	} else if (slice_starts(line, SLICE("echo "))) {
-		buf_addf(&s->out, "%.*s\r\n", SLICE_ARG(slice_from(line, 5)));
-	} else if (slice_starts(line, SLICE("many ")) &&
-	    slice_number(slice_from(line, 5), 1000000, &n)) {
-		t->left = (long)n;
-		return more(s);
-	} else if (slice_starts(line, SLICE("take ")) &&
-	    slice_number(slice_from(line, 5), 1000000, &n)) {
-		t->literal = true;
-		session_want_octets(s, n);
-	} else if (slice_eq(line, SLICE("hold"))) {
-		return hold(s);
-	} else if (slice_eq(line, SLICE("block"))) {
-		handler_threads++;
-		pthread_mutex_lock(&gate);
-		pthread_mutex_unlock(&gate);
-		handler_threads--;
-		buf_adds(&s->out, "unblocked\r\n");
-	} else if (slice_eq(line, SLICE("where"))) {
-		buf_adds(&s->out,
-		    pthread_equal(pthread_self(), reactor_thread) ? "reactor\r\n" : "worker\r\n");
-	} else if (slice_eq(line, SLICE("keep"))) {
-		kept = s;
-		return TURN_HELD;
-	} else if (slice_eq(line, SLICE("body"))) {
-		t->body = true;
-		session_want_chunk(s);
-	} else if (slice_eq(line, SLICE("huge"))) {
-		for (int i = 0; i < 9000; i++)
-			buf_addf(&s->out, "%01000d", i);
-	} else if (slice_eq(line, SLICE("watch"))) {
-		session_watch(s, 77);
-	} else if (slice_eq(line, SLICE("quit"))) {
-		buf_adds(&s->out, "bye\r\n");
-		return TURN_CLOSE;
-	}
-	return TURN_NEXT;
-}
-
-static enum turn oversized(struct session *s)
-{
-	buf_adds(&s->out, "too long\r\n");
-	return TURN_NEXT;
-}
-
-static enum turn resume(struct session *s)
-{
-	buf_adds(&s->out, "released\r\n");
-	return TURN_NEXT;
-}
-
-static enum turn notice(struct session *s)
-{
-	buf_adds(&s->out, "noticed\r\n");
-	return TURN_NEXT;
-}
-
-static bool quick(const struct session *s, slice line)
-{
-	return slice_starts(line, SLICE("echo ")) && !((const struct talk *)s->state)->literal &&
-	    !((const struct talk *)s->state)->body;
-}
-
-static void expired(struct session *s)
-{
-	buf_adds(&s->out, "expired\r\n");
-}
-
-static void drained(struct session *s)
-{
-	buf_adds(&s->out, "drained\r\n");
-}
-
-static void closed(struct session *s)
-{
-	closed_sessions++;
-	free(s->state);
-}
-
-static const struct protocol talk_protocol = { .name = "talk",
-	.open = open_talk,
-	.frame = answer,
-	.oversized = oversized,
-	.more = more,
-	.resume = resume,
-	.notice = notice,
-	.quick = quick,
-	.expired = expired,
-	.drained = drained,
-	.closed = closed };
-
-/* ---- the server and its clients ---- */
-
-static struct listener listener = { .name = "test", .protocol = &talk_protocol };
-static struct reactor *reactor;
-static uint16_t port;
-
-static void *run(void *r)
-{
-	reactor_run(r);
-	return NULL;
-}
 
 static int start_server(void **state)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t length = sizeof address;
-	struct reactor_config config = { .workers = 2, .max_sessions = 1000, .first_id = 0x100 };
-
 	(void)state;
-	listener.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	bind(listener.fd, (struct sockaddr *)&address, sizeof address);
-	listen(listener.fd, 128);
-	getsockname(listener.fd, (struct sockaddr *)&address, &length);
-	port = address.sin_port;
-	reactor = reactor_new(&config);
-	reactor_listen(reactor, &listener);
-	return pthread_create(&reactor_thread, NULL, run, reactor);
+	talk_start(&(struct talk_setup){ .workers = 2 });
+	return 0;
 }
 
 static int stop_server(void **state)
 {
 	(void)state;
-	reactor_drain(reactor, 1000);
-	pthread_join(reactor_thread, NULL);
-	reactor_free(reactor);
-	return close(listener.fd);
-}
-
-static int client(void)
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = port
-	};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-	return fd;
-}
-
-static void say(int fd, slice text)
-{
-	while (text.n) {
-		ssize_t n = send(fd, text.p, text.n, MSG_NOSIGNAL);
-
-		assert_true(n > 0);
-		text = slice_from(text, (size_t)n);
-	}
-}
-
-/* Reads exactly this, within five seconds. */
-static void hear(int fd, const char *want)
-{
-	char got[4096];
-	size_t n = 0, length = strlen(want);
-
-	while (n < length) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-
-		if (poll(&p, 1, 5000) != 1)
-			break;
-		ssize_t r = read(fd, got + n, length - n);
-		if (r <= 0)
-			break;
-		n += (size_t)r;
-	}
-	slice heard = { got, n };
-	assert_slice(heard, want);
-}
-
-static void hear_end(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char c;
-
-	assert_int_equal(poll(&p, 1, 5000), 1);
-	assert_true(read(fd, &c, 1) <= 0);
-	close(fd);
+	talk_stop();
+	return 0;
 }
 
 static void talk_in_pieces(void *want, const slice *pieces, size_t n)
 {
-	int fd = client();
+	int fd = talk_connect();
 
 	for (size_t i = 0; i < n; i++)
-		say(fd, pieces[i]);
-	hear(fd, "hello\r\n");
-	hear(fd, want);
-	hear_end(fd);
+		talk_say(fd, pieces[i]);
+	talk_hear(fd, "hello\r\n");
+	talk_hear(fd, want);
+	talk_hear_end(fd);
 }
 
 static void every_split_gets_the_same_answers(void **state)
@@ -280,32 +47,32 @@ static void every_split_gets_the_same_answers(void **state)
 static void an_overlong_line_is_answered_once(void **state)
 {
 	char line[5000];
-	int fd = client();
+	int fd = talk_connect();
 
 	(void)state;
 	memset(line, 'x', sizeof line);
-	hear(fd, "hello\r\n");
-	say(fd, (slice){ line, sizeof line });
-	say(fd, SLICE("\r\necho next\r\nquit\r\n"));
-	hear(fd, "too long\r\nnext\r\nbye\r\n");
-	hear_end(fd);
+	talk_hear(fd, "hello\r\n");
+	talk_say(fd, (slice){ line, sizeof line });
+	talk_say(fd, SLICE("\r\necho next\r\nquit\r\n"));
+	talk_hear(fd, "too long\r\nnext\r\nbye\r\n");
+	talk_hear_end(fd);
 }
 
 static void what_follows_an_overlong_line_is_not_swallowed_with_it(void **state)
 {
 	char line[300];
-	int fd = client();
+	int fd = talk_connect();
 
 	(void)state;
 	memset(line, 'x', sizeof line);
-	hear(fd, "hello\r\n");
-	say(fd, (slice){ line, sizeof line });
-	hear(fd, "too long\r\n");
-	say(fd, SLICE("xxx\r\nec"));
+	talk_hear(fd, "hello\r\n");
+	talk_say(fd, (slice){ line, sizeof line });
+	talk_hear(fd, "too long\r\n");
+	talk_say(fd, SLICE("xxx\r\nec"));
 	usleep(50000);
-	say(fd, SLICE("ho next\r\nquit\r\n"));
-	hear(fd, "next\r\nbye\r\n");
-	hear_end(fd);
+	talk_say(fd, SLICE("ho next\r\nquit\r\n"));
+	talk_hear(fd, "next\r\nbye\r\n");
+	talk_hear_end(fd);
 }
 
 static void a_hundred_thousand_commands_at_once_are_answered_soon(void **state)
@@ -314,7 +81,7 @@ static void a_hundred_thousand_commands_at_once_are_answered_soon(void **state)
 	char c[65536];
 	size_t got = 0;
 	ssize_t n;
-	int fd = client();
+	int fd = talk_connect();
 
 	(void)state;
 	buf_init(&commands, 2 << 20);
@@ -322,7 +89,7 @@ static void a_hundred_thousand_commands_at_once_are_answered_soon(void **state)
 		buf_adds(&commands, "echo x\r\n");
 	buf_adds(&commands, "quit\r\n");
 	if (fork() == 0) {
-		say(fd, buf_slice(&commands));
+		talk_say(fd, buf_slice(&commands));
 		_exit(0);
 	}
 	alarm(20);
@@ -346,12 +113,12 @@ static double cpu_seconds(void)
 static void a_flood_into_a_full_buffer_costs_nothing(void **state)
 {
 	char flood[4096];
-	int fd = client();
+	int fd = talk_connect();
 
 	(void)state;
 	memset(flood, 'x', sizeof flood);
-	hear(fd, "hello\r\n");
-	say(fd, SLICE("many 200000\r\n"));
+	talk_hear(fd, "hello\r\n");
+	talk_say(fd, SLICE("many 200000\r\n"));
 	usleep(200000);
 	for (int i = 0; i < 100; i++)
 		send(fd, flood, sizeof flood, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -366,9 +133,9 @@ static void without_descriptors_it_waits_quietly(void **state)
 {
 	struct rlimit before, few;
 	int waiting = socket(AF_INET, SOCK_STREAM, 0), next = dup(waiting);
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = port
-	};
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = talk_port };
 
 	(void)state;
 	close(next);
@@ -382,18 +149,18 @@ static void without_descriptors_it_waits_quietly(void **state)
 	used = cpu_seconds() - used;
 	setrlimit(RLIMIT_NOFILE, &before);
 	assert_true(used < 0.2);
-	hear(waiting, "hello\r\n");
+	talk_hear(waiting, "hello\r\n");
 	close(waiting);
 }
 
 static void an_answer_that_does_not_fit_ends_the_connection(void **state)
 {
-	int fd = client();
+	int fd = talk_connect();
 
 	(void)state;
-	hear(fd, "hello\r\n");
-	say(fd, SLICE("huge\r\necho after\r\n"));
-	hear_end(fd);
+	talk_hear(fd, "hello\r\n");
+	talk_say(fd, SLICE("huge\r\necho after\r\n"));
+	talk_hear_end(fd);
 }
 
 /* Reads to the end: its length, -1 when the connection was reset. */
@@ -416,36 +183,36 @@ static ssize_t read_all(int fd, char *p, size_t n)
 static void the_last_answer_survives_what_the_client_still_sends(void **state)
 {
 	char flood[100000], got[100];
-	int fd = client();
+	int fd = talk_connect();
 
 	(void)state;
 	memset(flood, 'x', sizeof flood);
 	flood[0] = '!';
-	hear(fd, "hello\r\n");
-	say(fd, SLICE("body\r\n"));
-	say(fd, (slice){ flood, sizeof flood });
+	talk_hear(fd, "hello\r\n");
+	talk_say(fd, SLICE("body\r\n"));
+	talk_say(fd, (slice){ flood, sizeof flood });
 	usleep(100000);
-	say(fd, (slice){ flood, sizeof flood });
+	talk_say(fd, (slice){ flood, sizeof flood });
 	assert_int_equal(read_all(fd, got, sizeof got), 4);
 	assert_memory_equal(got, "no\r\n", 4);
 	/* It does not wait for ever, nor read for ever. */
-	for (int i = 0; reactor_sessions(reactor) && i < 300; i++)
+	for (int i = 0; reactor_sessions(talk_reactor) && i < 300; i++)
 		usleep(10000);
-	assert_int_equal(reactor_sessions(reactor), 0);
+	assert_int_equal(reactor_sessions(talk_reactor), 0);
 	close(fd);
 }
 
 static void a_lingering_client_does_not_send_for_ever(void **state)
 {
 	static char flood[100000];
-	int fd = client();
+	int fd = talk_connect();
 	ssize_t n = 1;
 
 	(void)state;
 	memset(flood, 'x', sizeof flood);
 	flood[0] = '!';
-	hear(fd, "hello\r\n");
-	say(fd, SLICE("body\r\n"));
+	talk_hear(fd, "hello\r\n");
+	talk_say(fd, SLICE("body\r\n"));
 	int64_t start = clock_us();
 	size_t sent = 0;
 	while (n > 0 && sent < 100u << 20) {
@@ -458,11 +225,11 @@ static void a_lingering_client_does_not_send_for_ever(void **state)
 
 static void a_body_below_its_rate_ends(void **state)
 {
-	int fd = client(), i;
+	int fd = talk_connect(), i;
 
 	(void)state;
-	hear(fd, "hello\r\n");
-	say(fd, SLICE("body\r\n"));
+	talk_hear(fd, "hello\r\n");
+	talk_say(fd, SLICE("body\r\n"));
 	for (i = 0; i < 40 && send(fd, "x", 1, MSG_NOSIGNAL) == 1; i++) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 
@@ -470,7 +237,7 @@ static void a_body_below_its_rate_ends(void **state)
 			break;
 	}
 	assert_true(i < 30);
-	hear(fd, "expired\r\n");
+	talk_hear(fd, "expired\r\n");
 	close(fd);
 }
 
@@ -479,10 +246,10 @@ static void a_long_answer_waits_for_its_reader_and_comes_whole(void **state)
 	char chunk[30000];
 	size_t total = 0;
 	ssize_t n;
-	int fd = client();
+	int fd = talk_connect();
 
 	(void)state;
-	say(fd, SLICE("many 200000\r\nquit\r\n"));
+	talk_say(fd, SLICE("many 200000\r\nquit\r\n"));
 	usleep(200000);
 	while ((n = read(fd, chunk, sizeof chunk)) > 0)
 		total += (size_t)n;
@@ -492,27 +259,27 @@ static void a_long_answer_waits_for_its_reader_and_comes_whole(void **state)
 
 static void quick_commands_are_answered_while_all_workers_are_busy(void **state)
 {
-	int busy[4], fd = client();
+	int busy[4], fd = talk_connect();
 
 	(void)state;
-	pthread_mutex_lock(&gate);
+	pthread_mutex_lock(&talk_backend);
 	for (int i = 0; i < 4; i++) {
-		busy[i] = client();
-		hear(busy[i], "hello\r\n");
+		busy[i] = talk_connect();
+		talk_hear(busy[i], "hello\r\n");
 	}
-	hear(fd, "hello\r\n");
+	talk_hear(fd, "hello\r\n");
 	for (int i = 0; i < 4; i++)
-		say(busy[i], SLICE("block\r\n"));
-	while (handler_threads < 2)
+		talk_say(busy[i], SLICE("block\r\n"));
+	while (talk_blocked < 2)
 		usleep(1000);
 	for (int i = 0; i < 1000; i++) {
-		say(fd, SLICE("echo still here\r\n"));
-		hear(fd, "still here\r\n");
+		talk_say(fd, SLICE("echo still here\r\n"));
+		talk_hear(fd, "still here\r\n");
 	}
-	assert_int_equal(handler_threads, 2);
-	pthread_mutex_unlock(&gate);
+	assert_int_equal(talk_blocked, 2);
+	pthread_mutex_unlock(&talk_backend);
 	for (int i = 0; i < 4; i++) {
-		hear(busy[i], "unblocked\r\n");
+		talk_hear(busy[i], "unblocked\r\n");
 		close(busy[i]);
 	}
 	close(fd);
@@ -520,95 +287,94 @@ static void quick_commands_are_answered_while_all_workers_are_busy(void **state)
 
 static void only_quick_commands_run_in_the_reactor(void **state)
 {
-	int fd = client();
+	int fd = talk_connect();
 
 	(void)state;
-	hear(fd, "hello\r\n");
-	say(fd, SLICE("echo a\r\necho b\r\nwhere\r\necho c\r\n"));
-	hear(fd, "a\r\nb\r\nworker\r\nc\r\n");
+	talk_hear(fd, "hello\r\n");
+	talk_say(fd, SLICE("echo a\r\necho b\r\nwhere\r\necho c\r\n"));
+	talk_hear(fd, "a\r\nb\r\nworker\r\nc\r\n");
 	close(fd);
 }
 
 static void silence_and_dripping_end_at_the_deadline(void **state)
 {
-	int silent = client(), dripping = client(), literal = client();
+	int silent = talk_connect(), dripping = talk_connect(), literal = talk_connect();
 
 	(void)state;
-	hear(silent, "hello\r\n");
-	hear(dripping, "hello\r\n");
-	hear(literal, "hello\r\n");
-	say(literal, SLICE("take 5000\r\n"));
+	talk_hear(silent, "hello\r\n");
+	talk_hear(dripping, "hello\r\n");
+	talk_hear(literal, "hello\r\n");
+	talk_say(literal, SLICE("take 5000\r\n"));
 	for (int i = 0; i < 10; i++) {
 		usleep(100000);
 		send(dripping, "x", 1, MSG_NOSIGNAL);
 		send(literal, "x", 1, MSG_NOSIGNAL);
 	}
-	hear(silent, "expired\r\n");
-	hear(dripping, "expired\r\n");
-	hear(literal, "expired\r\n");
-	hear_end(silent);
-	hear_end(dripping);
-	hear_end(literal);
+	talk_hear(silent, "expired\r\n");
+	talk_hear(dripping, "expired\r\n");
+	talk_hear(literal, "expired\r\n");
+	talk_hear_end(silent);
+	talk_hear_end(dripping);
+	talk_hear_end(literal);
 }
 
 static void a_literal_that_keeps_its_rate_may_take_longer(void **state)
 {
 	char some[400];
-	int fd = client();
+	int fd = talk_connect();
 
 	(void)state;
 	memset(some, 'x', sizeof some);
-	hear(fd, "hello\r\n");
-	say(fd, SLICE("take 6000\r\n"));
+	talk_hear(fd, "hello\r\n");
+	talk_say(fd, SLICE("take 6000\r\n"));
 	for (int i = 0; i < 15; i++) {
 		usleep(100000);
-		say(fd, (slice){ some, sizeof some });
+		talk_say(fd, (slice){ some, sizeof some });
 	}
-	hear(fd, "took 6000\r\n");
+	talk_hear(fd, "took 6000\r\n");
 	close(fd);
 }
 
 static void watchers_are_told(void **state)
 {
-	int one = client(), other = client();
+	int one = talk_connect(), other = talk_connect();
 
 	(void)state;
-	hear(one, "hello\r\n");
-	hear(other, "hello\r\n");
-	say(one, SLICE("watch\r\n"));
-	say(other, SLICE("watch\r\n"));
-	hear(one, "noticed\r\n"); /* beginning to watch is a look by itself */
-	hear(other, "noticed\r\n");
-	reactor_notice(reactor, 78);
-	reactor_notice(reactor, 77);
-	hear(one, "noticed\r\n");
-	hear(other, "noticed\r\n");
+	talk_hear(one, "hello\r\n");
+	talk_hear(other, "hello\r\n");
+	talk_say(one, SLICE("watch\r\n"));
+	talk_say(other, SLICE("watch\r\n"));
+	talk_hear(one, "noticed\r\n"); /* beginning to watch is a look by itself */
+	talk_hear(other, "noticed\r\n");
+	reactor_notice(talk_reactor, 78);
+	reactor_notice(talk_reactor, 77);
+	talk_hear(one, "noticed\r\n");
+	talk_hear(other, "noticed\r\n");
 	close(one);
-	say(other, SLICE("quit\r\n"));
-	hear(other, "bye\r\n");
-	hear_end(other);
+	talk_say(other, SLICE("quit\r\n"));
+	talk_hear(other, "bye\r\n");
+	talk_hear_end(other);
 }
 
 static void draining_says_goodbye_and_closes_all(void **state)
 {
-	int before = closed_sessions, idle = client(), held = client();
+	int before = talk_closed, idle = talk_connect(), held = talk_connect();
 
 	(void)state;
-	hear(idle, "hello\r\n");
-	hear(held, "hello\r\n");
-	say(held, SLICE("take 5\r\n123"));
+	talk_hear(idle, "hello\r\n");
+	talk_hear(held, "hello\r\n");
+	talk_say(held, SLICE("take 5\r\n123"));
 	usleep(50000);
-	reactor_drain(reactor, 600);
-	hear(idle, "drained\r\n");
-	hear_end(idle);
-	say(held, SLICE("45"));
-	hear(held, "took 5\r\ndrained\r\n");
-	hear_end(held);
-	pthread_join(reactor_thread, NULL);
-	assert_int_equal(reactor_sessions(reactor), 0);
-	assert_true(closed_sessions >= before + 2);
-	reactor_free(reactor);
-	close(listener.fd);
+	reactor_drain(talk_reactor, 600);
+	talk_hear(idle, "drained\r\n");
+	talk_hear_end(idle);
+	talk_say(held, SLICE("45"));
+	talk_hear(held, "took 5\r\ndrained\r\n");
+	talk_hear_end(held);
+	talk_join();
+	assert_int_equal(reactor_sessions(talk_reactor), 0);
+	assert_true(talk_closed >= before + 2);
+	talk_free();
 	start_server(NULL);
 }
 
@@ -616,29 +382,28 @@ static void *release_late(void *nothing)
 {
 	(void)nothing;
 	usleep(400000);
-	session_release(kept);
+	session_release(talk_kept);
 	return NULL;
 }
 
 static void a_held_session_outlives_the_drain(void **state)
 {
 	pthread_t thread;
-	int fd = client();
+	int fd = talk_connect();
 
 	(void)state;
-	hear(fd, "hello\r\n");
-	kept = NULL;
-	say(fd, SLICE("keep\r\n"));
-	while (!kept)
+	talk_hear(fd, "hello\r\n");
+	talk_kept = NULL;
+	talk_say(fd, SLICE("keep\r\n"));
+	while (!talk_kept)
 		usleep(1000);
 	pthread_create(&thread, NULL, release_late, NULL);
-	reactor_drain(reactor, 50);
-	pthread_join(reactor_thread, NULL);
+	reactor_drain(talk_reactor, 50);
+	talk_join();
 	pthread_join(thread, NULL);
-	hear(fd, "released\r\n");
+	talk_hear(fd, "released\r\n");
 	close(fd);
-	reactor_free(reactor);
-	close(listener.fd);
+	talk_free();
 	start_server(NULL);
 }
 

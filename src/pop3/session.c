@@ -73,10 +73,10 @@ static struct pop3_reply wrong(struct pop3 *pop, slice user)
 
 static struct pop3_reply login(struct pop3 *pop, slice user, slice password)
 {
+	struct sasl_host host = store_sasl_host(&pop3_host, pop->s);
 	struct error error;
 
-	switch (pop3_host.login(
-	    pop->s->worker, user, password, pop->s->deadline, &pop->account, &error)) {
+	switch (sasl_password(&host, user, password, &pop->account, &error)) {
 	case LOGIN_RIGHT:
 		return logged_in(pop, user);
 	case LOGIN_WRONG:
@@ -241,6 +241,18 @@ static enum turn pop3_frame(struct session *s, slice line)
 	return pop3_run(s->state, line);
 }
 
+/* Logins wait for the role auth. */
+static struct gate *pop3_gate(const struct session *s, slice line)
+{
+	const struct pop3 *pop = s->state;
+	bool login = pop->waiting ||
+	    (pop->state == POP3_STRANGER &&
+		(slice_starts_nocase(line, SLICE("PASS ")) ||
+		    slice_starts_nocase(line, SLICE("AUTH "))));
+
+	return login ? sasl_gate() : NULL;
+}
+
 static enum turn pop3_oversized(struct session *s)
 {
 	struct pop3 *pop = s->state;
@@ -289,6 +301,7 @@ const struct protocol pop3_protocol = {
 	.name = "pop3",
 	.open = pop3_greet,
 	.frame = pop3_frame,
+	.gate = pop3_gate,
 	.oversized = pop3_oversized,
 	.more = pop3_more,
 	.resume = pop3_more,

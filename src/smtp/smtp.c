@@ -178,6 +178,15 @@ static enum turn answer(struct session *s, struct reply r, slice line)
 	return r.turn;
 }
 
+/* Logins wait for the role auth. */
+static struct gate *gate_of(const struct session *s, slice line)
+{
+	const struct smtp *smtp = s->state;
+	bool login = smtp->sasl.mechanism || slice_starts_nocase(line, SLICE("AUTH "));
+
+	return login && !smtp->in_data ? sasl_gate() : NULL;
+}
+
 static void expect_line(struct session *s)
 {
 	session_want_line(s, SMTP_AUTH_LINE);
@@ -277,6 +286,7 @@ const struct protocol smtp_protocol = {
 	.name = "smtp",
 	.open = greet,
 	.frame = frame,
+	.gate = gate_of,
 	.oversized = oversized,
 	.resume = resume,
 	.secured = secured,

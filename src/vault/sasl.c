@@ -49,6 +49,7 @@ enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slic
 
 static enum { SCRAM_AUTO, SCRAM_YES, SCRAM_NO } scram_policy = SCRAM_NO;
 static bool plus_policy;
+static struct gate *auth_gate;
 
 void sasl_init(const char *scram, bool plus)
 {
@@ -56,6 +57,16 @@ void sasl_init(const char *scram, bool plus)
 	    : slice_eq(slice_of(scram), SLICE("yes"))           ? SCRAM_YES
 								: SCRAM_NO;
 	plus_policy = plus;
+}
+
+void sasl_set_gate(struct gate *gate)
+{
+	auth_gate = gate;
+}
+
+struct gate *sasl_gate(void)
+{
+	return auth_gate;
 }
 
 void sasl_host_fill(struct sasl_host *host, struct session *s)
@@ -73,6 +84,18 @@ void sasl_host_fill(struct sasl_host *host, struct session *s)
 	host->scram_plus = scram && plus_policy;
 }
 
+enum login_answer sasl_password(const struct sasl_host *host, slice name, slice password,
+    int64_t *account_out, struct error *error)
+{
+	if (!session_may_ask(host->session, error))
+		return LOGIN_FAILED;
+	enum login_answer answer =
+	    host->login(host->context, name, password, host->deadline, account_out, error);
+	if (answer == LOGIN_FAILED)
+		session_ask_failed(host->session);
+	return answer;
+}
+
 enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,
     struct buf *challenge_out, struct error *error)
 {
@@ -82,6 +105,10 @@ enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slic
 		sasl->mechanism = NULL;
 		error_input(error, "called off");
 		return SASL_MALFORMED;
+	}
+	if (!session_may_ask(host->session, error)) {
+		sasl->mechanism = NULL;
+		return SASL_FAILED;
 	}
 	/* "=" is an initial response that is empty (RFC 4954 §4, RFC 9051 §6.2.2). */
 	slice coded = slice_eq(text, SLICE("=")) && sasl->step == 0 ? slice_head(text, 0) : text;
@@ -96,6 +123,8 @@ enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slic
 
 		result = sasl_step(sasl, host, plain, &challenge, error);
 		base64_encode(buf_slice(&challenge), challenge_out);
+		if (result == SASL_FAILED)
+			session_ask_failed(host->session);
 	}
 	if (response.p)
 		explicit_bzero(response.p, response.cap);

@@ -80,8 +80,15 @@ enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slic
 /* What SCRAM is offered by: "auto" (while every account has a verifier for it), "yes" or "no"; and whether
  * its form with channel binding is. Set once at start. */
 void sasl_init(const char *scram, bool plus);
+/* The gate before the role auth, which protocols name for each frame of a login; NULL: none. Set once, by
+ * whoever made the reactor. */
+void sasl_set_gate(struct gate *gate);
+struct gate *sasl_gate(void);
 /* Fills what a session's connection decides; login, find and context are the caller's. */
 void sasl_host_fill(struct sasl_host *host, struct session *s);
+/* Name and password, as IMAP's LOGIN and POP3's PASS carry them. */
+enum login_answer sasl_password(const struct sasl_host *host, slice name, slice password,
+    int64_t *account_out, struct error *error);
 /* A step in base64, as all three protocols carry it. text.p NULL: no response yet. The challenge is added
  * as base64. "*" cancels: SASL_MALFORMED. */
 enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,

@@ -1,5 +1,6 @@
 """A server of the tests: its own folder, certificate, ports and log; started, commanded, stopped."""
 import atexit
+import base64
 import imaplib
 import itertools
 import os
@@ -178,6 +179,11 @@ def behind_trace(octets):
                      octets)
     assert match, octets[:400]
     return octets[match.end():]
+
+
+def plain_token(name="ann@example.org", password=PASSWORD):
+    """The message of SASL PLAIN, as it is sent."""
+    return base64.b64encode(f"\0{name}\0{password}".encode()).decode()
 
 
 class Raw:

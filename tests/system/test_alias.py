@@ -1,5 +1,4 @@
 """Aliases: made, listed and removed by commands; mail and logins that come by them."""
-import base64
 import poplib
 import smtplib
 
@@ -102,7 +101,7 @@ def test_an_alias_of_several_or_disabled_accounts_does_not(aliased, alias):
         raw.starttls()
         raw.reply()
         raw.say("EHLO c.example")
-        plain = base64.b64encode(f"\0{alias}\0{PASSWORD}".encode()).decode()
+        plain = hauberk.plain_token(alias)
         assert raw.say(f"AUTH PLAIN {plain}").startswith("535")
 
 

@@ -17,10 +17,6 @@ def begin(raw, to=BOB, sender="<ann@example.com>"):
     assert raw.say("DATA").startswith("354")
 
 
-def plain(name="ann@example.org", password=PASSWORD):
-    return base64.b64encode(f"\0{name}\0{password}".encode()).decode()
-
-
 # ---- order and syntax ----
 
 def test_pipelined_commands_in_one_segment_are_answered_in_order(server):
@@ -183,7 +179,7 @@ def test_a_client_that_speaks_no_tls_in_the_handshake_is_dropped(server):
 def test_auth_without_tls_is_refused(server):
     with server.hello() as raw:
         assert "AUTH" not in raw.say("EHLO c.example")
-        assert raw.say(f"AUTH PLAIN {plain()}").startswith("538 5.7.11")
+        assert raw.say(f"AUTH PLAIN {hauberk.plain_token()}").startswith("538 5.7.11")
 
 
 @pytest.fixture
@@ -205,25 +201,25 @@ def test_auth_is_cancelled_malformed_and_unknown_with_their_codes(secured):
     assert secured.say("AUTH CRAM-MD5").startswith("504")
     assert secured.say("AUTH LOGIN").startswith("334 VXNlcm5hbWU6")
     assert secured.say("*").startswith("501")
-    assert secured.say(f"AUTH PLAIN {plain()}").startswith("235")
-    assert secured.say(f"AUTH PLAIN {plain()}").startswith("503")
+    assert secured.say(f"AUTH PLAIN {hauberk.plain_token()}").startswith("235")
+    assert secured.say(f"AUTH PLAIN {hauberk.plain_token()}").startswith("503")
 
 
 def test_three_wrong_passwords_end_the_session(secured):
     for name, password in (("ann@example.org", "x"), ("nobody@example.org", PASSWORD),
                            ("gone@example.org", PASSWORD)):
-        assert secured.say(f"AUTH PLAIN {plain(name, password)}").startswith("535 5.7.8")
+        assert secured.say(f"AUTH PLAIN {hauberk.plain_token(name, password)}").startswith("535 5.7.8")
     assert secured.all() == ""
 
 
 def test_no_password_reaches_the_log(server, secured):
-    secured.say(f"AUTH PLAIN {plain('ann@example.org', 'tell-no-one')}")
+    secured.say(f"AUTH PLAIN {hauberk.plain_token('ann@example.org', 'tell-no-one')}")
     secured.say("AUTH LOGIN")
     secured.say(base64.b64encode(b"ann@example.org").decode())
     secured.say(base64.b64encode(b"tell-no-one").decode())
     hauberk.wait_for("the refusals in the log", lambda: server.log().count("login.refused") >= 2)
     for secret in ("tell-no-one", base64.b64encode(b"tell-no-one").decode(),
-                   plain("ann@example.org", "tell-no-one"), PASSWORD, plain()):
+                   hauberk.plain_token("ann@example.org", "tell-no-one"), PASSWORD, hauberk.plain_token()):
         assert secret not in server.log()
 
 
@@ -261,10 +257,10 @@ def test_passwords_without_tls_are_refused_by_imap_and_pop3(server):
         assert "LOGINDISABLED" in raw.line()
         answer = raw.tagged(f'LOGIN bob@example.org "{PASSWORD}"')
         assert answer.startswith("a NO [PRIVACYREQUIRED]")
-        assert raw.tagged(f"AUTHENTICATE PLAIN {plain('bob@example.org')}").startswith("a NO")
+        assert raw.tagged(f"AUTHENTICATE PLAIN {hauberk.plain_token('bob@example.org')}").startswith("a NO")
     with server.raw("pop3") as raw:
         raw.line()
-        for command in ("USER bob@example.org", f"AUTH PLAIN {plain('bob@example.org')}",
+        for command in ("USER bob@example.org", f"AUTH PLAIN {hauberk.plain_token('bob@example.org')}",
                         f"PASS {PASSWORD}"):
             raw.send(command.encode() + b"\r\n")
             assert raw.line().startswith("-ERR")
