@@ -21,9 +21,8 @@ static int try_open(const struct job *job, const char *ending, char *path)
 }
 
 /* -1: error says why; permanent when there is no such file. */
-static int open_segment(const struct job *job, struct error *error)
+static int open_segment(const struct job *job, char *path, struct error *error)
 {
-	char path[PATH_ROOM];
 	int fd = try_open(job, "seg", path);
 
 	if (fd < 0 && errno == ENOENT)
@@ -40,29 +39,23 @@ static int open_segment(const struct job *job, struct error *error)
 	return -1;
 }
 
-static bool damaged(struct error *error, const char *what)
-{
-	return error_set(error, FAULT_LOCAL, false, "damaged",
-	    "%s; keep the segment's file, see whether the disk is well, and tell the sender", what);
-}
-
 static bool read_envelope(struct job *job, struct error *error)
 {
 	if (!envelope_decode(buf_slice(&job->record), job->arena, &job->envelope))
-		return damaged(error, "the envelope in the spool does not read");
+		return error_plain(error, FAULT_LOCAL, "the envelope does not read");
 	return job->envelope.recipient_count > 0 ||
-	    damaged(error, "the envelope in the spool has no recipients");
+	    error_plain(error, FAULT_LOCAL, "the envelope has no recipients");
 }
 
 /* The message with the line that delivery adds, in one piece. */
-static bool read_content(
-    int fd, const struct record_head *head, struct job *job, struct error *error)
+static bool read_content(const struct segment_file *file, const struct record_head *head,
+    struct job *job, struct error *error)
 {
 	slice sender = job->envelope.sender;
 
 	buf_init(&job->content, RETURN_OCTETS + sender.n + (size_t)head->message_octets);
 	buf_addf(&job->content, RETURN_PATH, SLICE_ARG(sender));
-	return record_read_message(fd, head, &job->content, error);
+	return record_read_message(file, head, &job->content, error);
 }
 
 static void summarize(struct job *job, struct arena *arena)
@@ -78,16 +71,38 @@ static void summarize(struct job *job, struct arena *arena)
 	arena_reset(arena);
 }
 
+/* Names the file, and what a postmaster should do about a record in it that does not read. */
+static void explain(const char *path, struct error *error)
+{
+	struct error cause = *error;
+
+	error_set(error, FAULT_LOCAL, false, "damaged",
+	    "%s: %.160s; the file is kept: see whether the disk is well, tell the sender, then move "
+	    "the file away",
+	    path, cause.why);
+}
+
+static bool read_record(int fd, struct job *job, struct error *error)
+{
+	struct segment_file file;
+	struct record_head head;
+
+	return segment_file_open(fd, job->segment, &file, error) &&
+	    record_read_head(&file, job->place, &head, &job->record, error) &&
+	    read_envelope(job, error) && read_content(&file, &head, job, error);
+}
+
 enum outcome job_read(struct job *job, struct arena *arena, struct error *error)
 {
-	struct record_head head;
-	int fd = open_segment(job, error);
+	char path[PATH_ROOM];
+	int fd = open_segment(job, path, error);
 
 	if (fd < 0)
 		return error->temporary ? OUTCOME_LATER : OUTCOME_HOLD;
-	bool whole = record_read_head(fd, job->segment, job->place, &head, &job->record, error) &&
-	    read_envelope(job, error) && read_content(fd, &head, job, error);
+	bool whole = read_record(fd, job, error);
 	close(fd);
+	if (!whole && !error->temporary)
+		explain(path, error);
 	if (!whole)
 		return error->temporary ? OUTCOME_LATER : OUTCOME_HOLD;
 	summarize(job, arena);

@@ -4,28 +4,41 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/encode.h"
+#include "base/log.h"
 
-#define CHECKED_FROM offsetof(struct record_head, message_crc)
+/* What follows the checksum in a head. */
+#define CHECKED(head, crc)                                                                         \
+	((slice){ (const char *)&(head)->crc + sizeof(uint32_t),                                   \
+	    sizeof *(head)-offsetof(typeof(*(head)), crc) - sizeof(uint32_t) })
 
 uint64_t record_length(const struct record_head *head)
 {
 	return sizeof *head + head->envelope_octets + head->message_octets;
 }
 
-static uint32_t head_crc(const struct record_head *head, slice envelope)
+static uint32_t head_crc(const struct record_head *head)
 {
-	slice checked = { (const char *)head + CHECKED_FROM, sizeof *head - CHECKED_FROM };
+	slice mark = { (const char *)&head->mark, sizeof head->mark };
 
-	return crc32c(crc32c(0, checked), envelope);
+	return crc32c(crc32c(0, mark), CHECKED(head, head_crc));
 }
 
 void record_seal(struct record_head *head, slice envelope)
 {
-	head->magic = RECORD_MAGIC;
-	head->head_crc = head_crc(head, envelope);
+	head->envelope_crc = crc32c(0, envelope);
+	head->head_crc = head_crc(head);
+}
+
+void segment_head_make(uint64_t segment, struct segment_head *head_out)
+{
+	*head_out = (struct segment_head){ .magic = SEGMENT_MAGIC, .segment = segment };
+	if (getrandom(&head_out->mark, sizeof head_out->mark, 0) != sizeof head_out->mark)
+		panic("no random octets: %s", strerror(errno));
+	head_out->crc = crc32c(0, CHECKED(head_out, crc));
 }
 
 static bool read_at(int fd, uint64_t at, char *p, uint64_t n, struct error *error)
@@ -47,61 +60,114 @@ static bool read_at(int fd, uint64_t at, char *p, uint64_t n, struct error *erro
 	return true;
 }
 
-bool record_read_head(int fd, uint64_t segment, uint64_t place, struct record_head *head_out,
+static bool head_is_good(
+    const struct record_head *head, const struct segment_file *file, uint64_t place)
+{
+	return head->mark == file->mark && head->head_crc == head_crc(head) &&
+	    head->segment == file->segment && head->place == place &&
+	    head->envelope_octets <= RECORD_ENVELOPE_MAX &&
+	    head->message_octets <= RECORD_MESSAGE_MAX;
+}
+
+bool segment_file_open(int fd, uint64_t segment, struct segment_file *out, struct error *error)
+{
+	struct segment_head head;
+	struct record_head first;
+
+	*out = (struct segment_file){ .fd = fd, .segment = segment };
+	if (!read_at(fd, 0, (char *)&head, sizeof head, error))
+		return false;
+	out->mark = head.mark;
+	if (head.magic == SEGMENT_MAGIC && head.segment == segment &&
+	    head.crc == crc32c(0, CHECKED(&head, crc)))
+		return true;
+	/* No sender writes at the place of the first record, so it may be believed. */
+	if (!read_at(fd, RECORD_FIRST, (char *)&first, sizeof first, error))
+		return false;
+	out->mark = first.mark;
+	return head_is_good(&first, out, RECORD_FIRST) ||
+	    error_set(error, FAULT_LOCAL, false, "damaged", "the segment's head is damaged");
+}
+
+bool record_read_head(const struct segment_file *file, uint64_t place, struct record_head *head_out,
     struct buf *envelope_out, struct error *error)
 {
 	buf_clear(envelope_out);
-	if (!read_at(fd, place, (char *)head_out, sizeof *head_out, error))
+	if (!read_at(file->fd, place, (char *)head_out, sizeof *head_out, error))
 		return false;
-	if (head_out->magic != RECORD_MAGIC || head_out->segment != segment ||
-	    head_out->place != place || head_out->envelope_octets > RECORD_ENVELOPE_MAX ||
-	    head_out->message_octets > RECORD_MESSAGE_MAX)
+	if (!head_is_good(head_out, file, place))
 		return error_set(error, FAULT_LOCAL, false, "damaged", "no record begins at %llu",
 		    (unsigned long long)place);
 	char *room = buf_room(envelope_out, (size_t)head_out->envelope_octets);
 	if (!room)
 		return error_set(error, FAULT_LOCAL, false, "damaged", "an envelope is too large");
-	if (!read_at(fd, place + sizeof *head_out, room, head_out->envelope_octets, error))
+	if (!read_at(file->fd, place + sizeof *head_out, room, head_out->envelope_octets, error))
 		return false;
 	buf_grow(envelope_out, (size_t)head_out->envelope_octets);
-	if (head_crc(head_out, buf_slice(envelope_out)) != head_out->head_crc)
+	if (crc32c(0, buf_slice(envelope_out)) != head_out->envelope_crc)
 		return error_set(error, FAULT_LOCAL, false, "damaged",
-		    "the record at %llu is damaged", (unsigned long long)place);
+		    "the envelope of the record at %llu is damaged", (unsigned long long)place);
 	return true;
 }
 
 /* The next place at or after `at` where a record may begin; the end of the file when there is none. */
-static uint64_t next_magic(int fd, uint64_t at, uint64_t size)
+static uint64_t next_mark(const struct segment_file *file, uint64_t at, uint64_t size)
 {
-	static const uint32_t magic = RECORD_MAGIC;
 	char window[65536];
 	ssize_t n;
 
-	while (at < size && (n = pread(fd, window, sizeof window, (off_t)at)) > 0) {
-		const char *found = memmem(window, (size_t)n, &magic, sizeof magic);
+	while (at < size && (n = pread(file->fd, window, sizeof window, (off_t)at)) > 0) {
+		const char *found = memmem(window, (size_t)n, &file->mark, sizeof file->mark);
 
 		if (found)
 			return at + (uint64_t)(found - window);
 		/* It may begin in the last octets of this window. */
-		at += (size_t)n > sizeof magic ? (uint64_t)n - sizeof magic + 1 : (uint64_t)n;
+		at += (size_t)n > sizeof file->mark ? (uint64_t)n - sizeof file->mark + 1
+						    : (uint64_t)n;
 	}
 	return size;
 }
 
-bool record_next(int fd, uint64_t segment, uint64_t size, uint64_t *at, struct record_head *head,
-    struct buf *envelope)
+bool record_next(const struct segment_file *file, uint64_t size, uint64_t *at,
+    struct record_head *head, struct buf *envelope)
 {
 	struct error error;
 
-	for (; *at + sizeof *head <= size; *at = next_magic(fd, *at + 1, size))
-		if (record_read_head(fd, segment, *at, head, envelope, &error) &&
+	for (; *at + sizeof *head <= size; *at = next_mark(file, *at + 1, size))
+		if (record_read_head(file, *at, head, envelope, &error) &&
 		    *at + record_length(head) <= size)
 			return true;
 	return false;
 }
 
-bool record_read_message(
-    int fd, const struct record_head *head, struct buf *message_out, struct error *error)
+/* A power cut may leave room that nothing was written to. */
+static bool only_zeros(int fd, uint64_t at, uint64_t size)
+{
+	char window[65536];
+	ssize_t n;
+
+	while (at < size && (n = pread(fd, window, sizeof window, (off_t)at)) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			if (window[i])
+				return false;
+		at += (uint64_t)n;
+	}
+	return at >= size;
+}
+
+bool record_is_unfinished(const struct segment_file *file, uint64_t size, uint64_t at)
+{
+	struct record_head head;
+	struct error error;
+
+	if (size - at < sizeof head || only_zeros(file->fd, at, size))
+		return true;
+	return read_at(file->fd, at, (char *)&head, sizeof head, &error) &&
+	    head_is_good(&head, file, at) && record_length(&head) > size - at;
+}
+
+bool record_read_message(const struct segment_file *file, const struct record_head *head,
+    struct buf *message_out, struct error *error)
 {
 	uint64_t at = head->place + sizeof *head + head->envelope_octets;
 	size_t before = message_out->n;
@@ -111,7 +177,7 @@ bool record_read_message(
 		return error_set(error, FAULT_LOCAL, false, "damaged",
 		    "a message of %llu octets is too large",
 		    (unsigned long long)head->message_octets);
-	if (!read_at(fd, at, room, head->message_octets, error))
+	if (!read_at(file->fd, at, room, head->message_octets, error))
 		return false;
 	buf_grow(message_out, (size_t)head->message_octets);
 	if (crc32c(0, slice_from(buf_slice(message_out), before)) != head->message_crc)

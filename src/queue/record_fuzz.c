@@ -12,13 +12,15 @@
 #include "queue/record.h"
 
 #define SEGMENT 0x1234
+#define MARK    0x0123456789abcdef
 #define RECORDS 64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void add_record(struct buf *image, slice envelope, slice message)
 {
-	struct record_head head = { .message_crc = crc32c(0, message),
+	struct record_head head = { .mark = MARK,
+		.message_crc = crc32c(0, message),
 		.segment = SEGMENT,
 		.place = image->n,
 		.envelope_octets = envelope.n,
@@ -58,6 +60,7 @@ static size_t build(slice input, struct buf *image, uint64_t *places)
 
 static void check(int fd, const struct buf *image, const uint64_t *places, size_t n)
 {
+	const struct segment_file file = { fd, SEGMENT, MARK };
 	uint64_t at = 0, end = 0;
 	struct record_head head;
 	struct buf envelope, message;
@@ -65,19 +68,20 @@ static void check(int fd, const struct buf *image, const uint64_t *places, size_
 	size_t found = 0;
 
 	buf_init(&envelope, RECORD_ENVELOPE_MAX);
-	while (record_next(fd, SEGMENT, image->n, &at, &head, &envelope)) {
+	while (record_next(&file, image->n, &at, &head, &envelope)) {
 		assert(at >= end && at + record_length(&head) <= image->n);
 		for (; found < n && places[found] < at; found++)
 			assert(places[found] < end); /* only inside another record */
 		found += found < n && places[found] == at;
 		buf_init(&message, image->n);
-		record_read_message(fd, &head, &message, &error);
+		record_read_message(&file, &head, &message, &error);
 		buf_free(&message);
 		at += record_length(&head);
 		end = at;
 	}
 	for (; found < n; found++)
 		assert(places[found] < end);
+	record_is_unfinished(&file, image->n, end);
 	buf_free(&envelope);
 }
 

@@ -27,6 +27,7 @@ struct segment {
 	uint64_t id;
 	int process;
 	bool closed;      /* nothing will be appended */
+	bool damaged;     /* it holds what may be a message and cannot be read: it stays */
 	uint64_t read_to; /* the file's size when it was read whole */
 	size_t undone;
 	struct map items; /* by place */
@@ -99,7 +100,7 @@ static void segment_release(struct segment *s)
 	char path[PATH_ROOM], folder[PATH_ROOM];
 	struct error error;
 
-	if (!s->closed || s->undone)
+	if (!s->closed || s->undone || s->damaged)
 		return;
 	segment_path(s, "seg", path);
 	if (unlink(path) < 0) {
@@ -408,13 +409,67 @@ void schedule_tick(void)
 
 /* ---- reading the spool after a start ---- */
 
-static void scan_segment(const char *path, uint64_t id, bool alone)
+/* Octets that are no record may have been one that was acknowledged: the file stays until a person has
+ * looked, and counts among what is held. */
+static void segment_damaged(
+    struct segment *segment, const char *path, uint64_t from, uint64_t to, const char *what)
+{
+	q.held += !segment->damaged;
+	segment->damaged = true;
+	log_warn("segment.damaged", kv_str("path", path), kv_num("from", (int64_t)from),
+	    kv_num("to", (int64_t)to), kv_str("what", what),
+	    kv_str("why",
+		"the rest of the file is delivered and the file is kept: see whether the disk is "
+		"well, look in the file for the sender and tell him, then move the file away"));
+}
+
+/* What is left behind the last record. */
+static void scan_tail(
+    struct segment *segment, const char *path, const struct segment_file *file, uint64_t from)
+{
+	uint64_t size = segment->read_to;
+
+	if (record_is_unfinished(file, size, from))
+		log_info("segment.tail", kv_str("path", path),
+		    kv_num("octets", (int64_t)(size - from)),
+		    kv_str("why", "a write that was not finished, and not acknowledged"));
+	else
+		segment_damaged(segment, path, from, size, "its end is no record");
+}
+
+/* All records of an open file; how many there are. */
+static size_t scan_records(struct segment *segment, const char *path, int fd, bool alone)
 {
 	struct record_head head;
+	struct segment_file file;
 	struct buf envelope;
-	struct stat st = { 0 };
-	uint64_t at = 0, end = 0;
+	struct error error;
+	uint64_t at = RECORD_FIRST, end = at, size = segment->read_to;
 	size_t found = 0;
+
+	if (!segment_file_open(fd, segment->id, &file, &error)) {
+		if (size > RECORD_FIRST)
+			segment_damaged(segment, path, 0, size, error.why);
+		return 0;
+	}
+	buf_init(&envelope, RECORD_ENVELOPE_MAX);
+	while (record_next(&file, size, &at, &head, &envelope)) {
+		if (at != end)
+			segment_damaged(segment, path, end, at, "octets are no record");
+		item_add(segment->id, at, record_length(&head), alone);
+		found++;
+		at += record_length(&head);
+		end = at;
+	}
+	if (end < size)
+		scan_tail(segment, path, &file, end);
+	buf_free(&envelope);
+	return found;
+}
+
+static void scan_segment(const char *path, uint64_t id, bool alone)
+{
+	struct stat st = { 0 };
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
@@ -425,30 +480,13 @@ static void scan_segment(const char *path, uint64_t id, bool alone)
 		return;
 	}
 	struct segment *segment = segment_of(id);
-	if (segment->read_to >= (uint64_t)st.st_size && st.st_size) {
-		close(fd);
-		return;
+	if (segment->read_to < (uint64_t)st.st_size || st.st_size == 0) {
+		segment->closed = alone;
+		segment->read_to = (uint64_t)st.st_size;
+		size_t found = scan_records(segment, path, fd, alone);
+		log_info("segment.read", kv_str("path", path), kv_num("items", (int64_t)found));
 	}
-	segment->closed = alone;
-	segment->read_to = (uint64_t)st.st_size;
-	buf_init(&envelope, RECORD_ENVELOPE_MAX);
-	while (record_next(fd, id, (uint64_t)st.st_size, &at, &head, &envelope)) {
-		if (at != end)
-			log_warn("segment.damaged", kv_str("path", path),
-			    kv_num("from", (int64_t)end), kv_num("to", (int64_t)at),
-			    kv_str("why", "octets that are no record were passed over"));
-		item_add(id, at, record_length(&head), alone);
-		found++;
-		at += record_length(&head);
-		end = at;
-	}
-	if (end < (uint64_t)st.st_size)
-		log_info("segment.tail", kv_str("path", path),
-		    kv_num("octets", st.st_size - (int64_t)end),
-		    kv_str("why", "a write that was not finished, and not acknowledged"));
-	buf_free(&envelope);
 	close(fd);
-	log_info("segment.read", kv_str("path", path), kv_num("items", (int64_t)found));
 }
 
 /* All files but those above `most` and those that nothing will be appended to, which are known. */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/list.h"
 #include "base/memory.h"
 #include "queue/schedule.h"
@@ -489,14 +490,35 @@ static void a_record_said_again_after_its_removal_is_no_item(void **state)
 
 /* ---- a damaged segment ---- */
 
+/* Begins a segment where there is none; true with what a reader knows of it. */
+static void know_segment(int fd, uint64_t segment, struct segment_file *out)
+{
+	struct segment_head head;
+	struct error error;
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	if (st.st_size == 0) {
+		segment_head_make(segment, &head);
+		assert_int_equal(pwrite(fd, &head, sizeof head, 0), sizeof head);
+		*out = (struct segment_file){ fd, segment, head.mark };
+		return;
+	}
+	assert_true(segment_file_open(fd, segment, out, &error));
+}
+
 static uint64_t write_record(int fd, uint64_t segment, uint64_t place, slice content)
 {
 	struct record_head head = { .segment = segment, .place = place };
+	struct segment_file file;
 	struct buf envelope;
+
+	know_segment(fd, segment, &file);
+	head.mark = file.mark;
 
 	buf_init(&envelope, 1000);
 	envelope_for(accounts, 2, &envelope);
-	head.message_crc = 0;
+	head.message_crc = crc32c(0, content);
 	head.envelope_octets = envelope.n;
 	head.message_octets = content.n;
 	record_seal(&head, buf_slice(&envelope));
@@ -510,22 +532,35 @@ static uint64_t write_record(int fd, uint64_t segment, uint64_t place, slice con
 	return place + record_length(&head);
 }
 
+/* Of what write_record writes. */
+static size_t envelope_octets(void)
+{
+	struct buf envelope;
+
+	buf_init(&envelope, 1000);
+	envelope_for(accounts, 2, &envelope);
+	size_t n = envelope.n;
+	buf_free(&envelope);
+	return n;
+}
+
 static void good_records_around_garbage_are_found(void **state)
 {
 	struct stage *s = *state;
 	uint64_t segment = (uint64_t)clock_wall_us() << 8;
 	static char garbage[200000];
-	uint32_t magic = RECORD_MAGIC;
+	struct segment_file file;
 
 	kill_queue(s);
 	for (size_t i = 0; i < sizeof garbage; i++)
 		garbage[i] = (char)(i * 31);
-	/* The magic of a record that is none, also across the seam of two windows. */
-	memcpy(garbage + 1000, &magic, sizeof magic);
-	memcpy(garbage + 65534, &magic, sizeof magic);
 	int fd = open(segment_file(s->folder, segment, "seg"), O_RDWR | O_CREAT, 0600);
 	assert_true(fd >= 0);
-	uint64_t end = write_record(fd, segment, 0, SLICE("first"));
+	uint64_t end = write_record(fd, segment, RECORD_FIRST, SLICE("first"));
+	/* The mark where no record is, also across the seam of two windows. */
+	know_segment(fd, segment, &file);
+	memcpy(garbage + 1000, &file.mark, sizeof file.mark);
+	memcpy(garbage + 65533, &file.mark, sizeof file.mark);
 	assert_int_equal(pwrite(fd, garbage, sizeof garbage, (off_t)end), (ssize_t)sizeof garbage);
 	uint64_t second = end + sizeof garbage;
 	end = write_record(fd, segment, second, SLICE("second"));
@@ -534,33 +569,187 @@ static void good_records_around_garbage_are_found(void **state)
 	close(fd);
 	start_queue(s);
 	struct item *a = next_item(), *b = next_item();
-	assert_int_equal(a->place, 0);
+	assert_int_equal(a->place, RECORD_FIRST);
 	assert_int_equal(b->place, second);
 	assert_nothing_comes(500);
 	answer(a, "dd");
 	answer(b, "dd");
-	/* The process that runs appends to none, so this one is closed. */
-	wait_removed(s, segment);
+	/* The garbage may have been a message: a person must look. */
+	assert_nothing_comes(500);
+	assert_true(is_there(s, segment));
+}
+
+/* A segment with a message that has a record in it, then another message; the first one's envelope is
+ * damaged, so the reader looks for the next record. The planted one has this mark. Returns where the
+ * record behind it stands; *planted_out: where the planted one does. */
+static uint64_t plant(
+    struct stage *s, uint64_t segment, const uint64_t *mark, slice copied, uint64_t *planted_out)
+{
+	struct segment_file file;
+	struct record_head head = { .segment = segment };
+	struct buf body;
+	char octet = 0;
+	int fd = open(segment_file(s->folder, segment, "seg"), O_RDWR | O_CREAT, 0600);
+
+	know_segment(fd, segment, &file);
+	buf_init(&body, 100000);
+	buf_adds(&body, "Subject: see what is in me\r\n\r\n");
+	uint64_t content = RECORD_FIRST +
+	    record_length(&(struct record_head){ .envelope_octets = envelope_octets() });
+	*planted_out = head.place = content + body.n;
+	head.mark = mark ? *mark : file.mark;
+	head.message_crc = crc32c(0, SLICE("planted"));
+	head.message_octets = 7;
+	record_seal(&head, SLICE(""));
+	if (copied.n)
+		buf_add(&body, copied);
+	else
+		buf_add(&body, (slice){ (const char *)&head, sizeof head });
+	buf_adds(&body, "planted");
+	uint64_t next = write_record(fd, segment, RECORD_FIRST, buf_slice(&body));
+	assert_int_equal(pwrite(fd, &octet, 1, RECORD_FIRST + sizeof head + 8), 1);
+	write_record(fd, segment, next, SLICE("the next one"));
+	buf_free(&body);
+	close(fd);
+	return next;
+}
+
+/* The places handed over of a segment are these. */
+static void assert_handed(uint64_t segment, const uint64_t *places, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct item *item = next_item();
+
+		assert_int_equal(item->segment, segment);
+		assert_int_equal(item->place, places[i]);
+		answer(item, "dd");
+	}
+	assert_nothing_comes(300);
+}
+
+static void a_record_planted_in_a_message_is_none(void **state)
+{
+	struct stage *s = *state;
+	const uint64_t guesses[] = { 0, UINT64_MAX, 0x324b4248 };
+	uint64_t segment = (uint64_t)clock_wall_us() << 8, planted, next;
+	char copy[sizeof(struct record_head) + 7];
+
+	kill_queue(s);
+	/* Whoever knows the mark could do it: so the reader does look there. */
+	next = plant(s, segment, NULL, SLICE(""), &planted);
+	start_queue(s);
+	assert_handed(segment, (uint64_t[]){ planted, next }, 2);
+	int fd = open(segment_file(s->folder, segment, "seg"), O_RDONLY);
+	assert_int_equal(pread(fd, copy, sizeof copy, (off_t)planted), sizeof copy);
+	close(fd);
+	assert_int_equal(unlink(segment_file(s->folder, segment, "seg")), 0);
+	for (size_t i = 0; i <= sizeof guesses / sizeof guesses[0]; i++) {
+		kill_queue(s);
+		segment += 256;
+		if (i < sizeof guesses / sizeof guesses[0])
+			next = plant(s, segment, &guesses[i], SLICE(""), &planted);
+		else
+			next = plant(s, segment, NULL, (slice){ copy, sizeof copy }, &planted);
+		start_queue(s);
+		assert_handed(segment, &next, 1);
+		assert_true(is_there(s, segment));
+		assert_int_equal(unlink(segment_file(s->folder, segment, "seg")), 0);
+	}
+}
+
+static void flip(struct stage *s, uint64_t segment, uint64_t at)
+{
+	int fd = open(segment_file(s->folder, segment, "seg"), O_RDWR);
+	char octet;
+
+	assert_int_equal(pread(fd, &octet, 1, (off_t)at), 1);
+	octet = (char)(octet ^ 0x20);
+	assert_int_equal(pwrite(fd, &octet, 1, (off_t)at), 1);
+	close(fd);
+}
+
+/* Two messages in a segment of its own, closed. Fills both places; returns its end. */
+static uint64_t two_messages(struct stage *s, uint64_t segment, uint64_t *places)
+{
+	int fd = open(segment_file(s->folder, segment, "seg"), O_RDWR | O_CREAT, 0600);
+
+	places[0] = RECORD_FIRST;
+	places[1] = write_record(fd, segment, places[0], SLICE("first"));
+	uint64_t end = write_record(fd, segment, places[1], SLICE("second"));
+	close(fd);
+	return end;
+}
+
+static void a_damaged_last_record_is_kept_and_a_torn_one_is_not(void **state)
+{
+	struct stage *s = *state;
+	uint64_t segment = (uint64_t)clock_wall_us() << 8, places[2];
+
+	/* Each octet of a head matters: its own fields, the lengths among them, and the envelope. */
+	for (uint64_t at = 0; at < sizeof(struct record_head) + 8; at += 7) {
+		kill_queue(s);
+		segment += 256;
+		two_messages(s, segment, places);
+		flip(s, segment, places[1] + at);
+		start_queue(s);
+		assert_handed(segment, places, 1);
+		assert_true(is_there(s, segment));
+		assert_int_equal(unlink(segment_file(s->folder, segment, "seg")), 0);
+	}
+	for (int torn = 1; torn < 3; torn++) {
+		kill_queue(s);
+		segment += 256;
+		uint64_t end = two_messages(s, segment, places);
+		off_t left = torn == 1 ? (off_t)places[1] + 20 : (off_t)end - 1;
+		assert_int_equal(truncate(segment_file(s->folder, segment, "seg"), left), 0);
+		start_queue(s);
+		assert_handed(segment, places, 1);
+		wait_removed(s, segment);
+	}
+}
+
+static void a_damaged_segment_head_loses_nothing(void **state)
+{
+	struct stage *s = *state;
+	uint64_t segment = (uint64_t)clock_wall_us() << 8, places[2];
+
+	for (uint64_t at = 0; at < RECORD_FIRST; at += 5) {
+		kill_queue(s);
+		segment += 256;
+		two_messages(s, segment, places);
+		flip(s, segment, at);
+		start_queue(s);
+		assert_handed(segment, places, 2);
+		wait_removed(s, segment);
+	}
+	kill_queue(s);
+	segment += 256;
+	two_messages(s, segment, places);
+	flip(s, segment, 17);
+	flip(s, segment, places[0] + 1);
+	start_queue(s);
+	assert_nothing_comes(300);
+	assert_true(is_there(s, segment));
 }
 
 static void what_a_dead_process_left_unsaid_is_handed_over(void **state)
 {
 	struct stage *s = *state;
 	struct put put = put_text(s, "said");
-	uint64_t unsaid = put.result.segment - 512;
+	uint64_t unsaid = put.result.segment - 512, end = put.result.place + put.length;
 	int said = open(segment_file(s->folder, put.result.segment, "seg"), O_RDWR);
 	int file = open(segment_file(s->folder, unsaid, "seg"), O_RDWR | O_CREAT, 0600);
 
 	answer(next_item(), "dd");
-	write_record(said, put.result.segment, put.length, SLICE("the last in a known one"));
-	write_record(file, unsaid, 0, SLICE("the first in an unknown one"));
+	write_record(said, put.result.segment, end, SLICE("the last in a known one"));
+	write_record(file, unsaid, RECORD_FIRST, SLICE("the first in an unknown one"));
 	close(said);
 	close(file);
 	say_open_after(s, 0, put.result.segment);
 	struct item *a = next_item(), *b = next_item();
 	assert_int_equal(a->segment, unsaid);
 	assert_int_equal(b->segment, put.result.segment);
-	assert_int_equal(b->place, put.length);
+	assert_int_equal(b->place, end);
 	assert_nothing_comes(300);
 	answer(a, "dd");
 	answer(b, "dd");
@@ -582,6 +771,9 @@ int main(void)
 		ON_STAGE(a_restarted_queue_hands_everything_over_again),
 		ON_STAGE(a_record_said_again_after_its_removal_is_no_item),
 		ON_STAGE(good_records_around_garbage_are_found),
+		ON_STAGE(a_record_planted_in_a_message_is_none),
+		ON_STAGE(a_damaged_last_record_is_kept_and_a_torn_one_is_not),
+		ON_STAGE(a_damaged_segment_head_loses_nothing),
 		ON_STAGE(what_a_dead_process_left_unsaid_is_handed_over),
 	};
 

@@ -51,7 +51,8 @@ struct spool {
 	struct peers *peers;
 	int fd; /* the open segment; -1: none yet */
 	uint64_t segment, end;
-	pthread_mutex_t lock; /* waiting, stopping, last_id */
+	struct segment_head head; /* of the open segment; written with its first record */
+	pthread_mutex_t lock;     /* waiting, stopping, last_id */
 	pthread_cond_t there;
 	struct list waiting;
 	bool stopping;
@@ -235,11 +236,17 @@ uint64_t spool_octets(const struct spool_message *m)
 	return m->octets;
 }
 
-/* A file of its own: room for the head, which is only known at the end, the envelope, and what has come
- * of the message so far. */
+/* What a file of its own begins with. */
+struct alone_head {
+	struct segment_head segment;
+	struct record_head record;
+};
+
+/* A file of its own: room for the heads, which are only known at the end, the envelope, and what has
+ * come of the message so far. */
 static bool begin_alone(struct spool_message *m, struct error *error)
 {
-	struct record_head empty = { 0 };
+	struct alone_head empty = { 0 };
 	char path[PATH_ROOM];
 
 	m->alone_id = new_id(m->spool);
@@ -317,32 +324,35 @@ static bool open_segment(struct spool *s, struct error *error)
 	s->fd = fd;
 	pthread_mutex_lock(&s->announce_lock);
 	s->segment = id;
+	segment_head_make(id, &s->head);
 	say_open(s);
 	pthread_mutex_unlock(&s->announce_lock);
 	s->end = 0;
 	return true;
 }
 
-static void seal(
-    struct spool_message *m, uint64_t segment, uint64_t place, struct record_head *head_out)
+static void seal(struct spool_message *m, const struct segment_head *segment, uint64_t place,
+    struct record_head *head_out)
 {
-	*head_out = (struct record_head){ .message_crc = m->crc,
-		.segment = segment,
+	*head_out = (struct record_head){ .mark = segment->mark,
+		.message_crc = m->crc,
+		.segment = segment->segment,
 		.place = place,
 		.envelope_octets = m->envelope.n,
 		.message_octets = m->octets };
 	record_seal(head_out, buf_slice(&m->envelope));
-	m->result.segment = segment;
+	m->result.segment = segment->segment;
 	m->result.place = place;
 }
 
 /* Gives the finished file its name. */
 static bool name_alone(struct spool *s, struct spool_message *m, struct error *error)
 {
-	struct record_head head;
+	struct alone_head head;
 	char from[PATH_ROOM], to[PATH_ROOM];
 
-	seal(m, m->alone_id, 0, &head);
+	segment_head_make(m->alone_id, &head.segment);
+	seal(m, &head.segment, RECORD_FIRST, &head.record);
 	if (pwrite(m->alone_fd, &head, sizeof head, 0) != sizeof head)
 		return error_local(error, "cannot write a large message: %s", strerror(errno));
 	path_of(s, m->alone_id, "part", from);
@@ -365,24 +375,13 @@ static bool commit_alone(struct spool *s, struct spool_message *m)
 	return false;
 }
 
-/* All of the group in one write at the end of the segment. false: the disk did not take it; what came
- * of it is cut off again. */
-static bool write_group(
-    struct spool *s, struct spool_message **group, size_t n, struct error *error)
+/* Writes all parts at the end of the segment; what a disk took of them before it failed is cut off
+ * again. */
+static bool write_parts(struct spool *s, struct iovec *next, size_t left, struct error *error)
 {
-	struct iovec parts[3 * GROUP_MOST];
-	static struct record_head heads[GROUP_MOST];
-	uint64_t at = s->end;
-	size_t left = 3 * n, total = 0;
+	size_t total = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		seal(group[i], s->segment, at, &heads[i]);
-		parts[3 * i] = (struct iovec){ &heads[i], sizeof heads[i] };
-		parts[3 * i + 1] = (struct iovec){ group[i]->envelope.p, group[i]->envelope.n };
-		parts[3 * i + 2] = (struct iovec){ group[i]->body.p, group[i]->body.n };
-		at += record_length(&heads[i]);
-	}
-	for (struct iovec *next = parts; left;) {
+	while (left) {
 		ssize_t wrote =
 		    pwritev(s->fd, next, left > 1024 ? 1024 : (int)left, (off_t)(s->end + total));
 
@@ -390,7 +389,9 @@ static bool write_group(
 			continue;
 		if (wrote < 0) {
 			error_local(error, "cannot write the spool: %s", strerror(errno));
-			if (ftruncate(s->fd, (off_t)s->end) < 0)
+			/* Whole records may stand there. Nobody was told of them: the process ends, and
+			 * with it the answer that would be wrong. */
+			if (total && ftruncate(s->fd, (off_t)s->end) < 0)
 				panic("cannot cut a half record off: %s", strerror(errno));
 			return false;
 		}
@@ -402,6 +403,32 @@ static bool write_group(
 			next->iov_len -= (size_t)wrote;
 		}
 	}
+	return true;
+}
+
+/* All of the group in one write and one sync; the first brings the segment's head with it. false: the
+ * disk did not take it, and nothing of it is there. */
+static bool write_group(
+    struct spool *s, struct spool_message **group, size_t n, struct error *error)
+{
+	struct iovec parts[3 * GROUP_MOST + 1];
+	static struct record_head heads[GROUP_MOST];
+	uint64_t at = s->end;
+	size_t count = 0;
+
+	if (at == 0) {
+		parts[count++] = (struct iovec){ &s->head, sizeof s->head };
+		at = RECORD_FIRST;
+	}
+	for (size_t i = 0; i < n; i++) {
+		seal(group[i], &s->head, at, &heads[i]);
+		parts[count++] = (struct iovec){ &heads[i], sizeof heads[i] };
+		parts[count++] = (struct iovec){ group[i]->envelope.p, group[i]->envelope.n };
+		parts[count++] = (struct iovec){ group[i]->body.p, group[i]->body.n };
+		at += record_length(&heads[i]);
+	}
+	if (!write_parts(s, parts, count, error))
+		return false;
 	sync_or_die(s->fd, "a segment");
 	s->end = at;
 	return true;

@@ -509,6 +509,7 @@ static void assert_kept(slice accepted, const char *end)
 {
 	char path[400];
 	unsigned long long segment, place;
+	struct segment_file file;
 	struct record_head head;
 	struct buf envelope, message;
 	struct error error;
@@ -519,8 +520,9 @@ static void assert_kept(slice accepted, const char *end)
 	int fd = open(path, O_RDONLY);
 	buf_init(&envelope, RECORD_ENVELOPE_MAX);
 	buf_init(&message, 1 << 20);
-	assert_true(record_read_head(fd, segment, place, &head, &envelope, &error));
-	assert_true(record_read_message(fd, &head, &message, &error));
+	assert_true(segment_file_open(fd, segment, &file, &error));
+	assert_true(record_read_head(&file, place, &head, &envelope, &error));
+	assert_true(record_read_message(&file, &head, &message, &error));
 	assert_true(slice_ends(buf_slice(&message), slice_of(end)));
 	assert_true(
 	    slice_starts(buf_slice(&message), SLICE("Received: from client.test ([127.0.0.1])")));
