@@ -54,10 +54,13 @@ static const char *failure_text(const struct db *db, int rc)
 	case SQLITE_INTERRUPT:
 		return "the statement ran into its deadline";
 	case SQLITE_FULL:
-		return "no space left on the disk";
+		return "no space left on the disk: make room, it goes on by itself";
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return "the file is damaged";
+		return "the file is damaged: stop the server, keep a copy, put a backup in its place or "
+		       "mend it (sqlite3 FILE .recover), start again";
+	case SQLITE_READONLY:
+		return "the file or its disk is read-only: make it writable, it goes on by itself";
 	default:
 		return db->sqlite ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(rc);
 	}

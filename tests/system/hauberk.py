@@ -310,13 +310,17 @@ class Server:
         self.commander = []
         return self
 
-    def start(self):
+    def launch(self):
+        """Starts it and does not wait."""
         self.mark = len(self.log())
         with open(self.log_path, "ab") as out:
             self.process = subprocess.Popen(
                 self.words,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.environment,
                 cwd="/tmp")
+
+    def start(self):
+        self.launch()
         wait_for("the server to serve", self.serving, 60)
         return self
 
