@@ -164,6 +164,11 @@ static void imap_expired(struct session *s)
 	buf_adds(&s->out, "* BYE you were silent too long\r\n");
 }
 
+static void imap_crowded(struct session *s)
+{
+	buf_adds(&s->out, "* BYE [LIMIT] too many connections from your address\r\n");
+}
+
 static void imap_drained(struct session *s)
 {
 	buf_adds(&s->out, "* BYE the server goes down, come again\r\n");
@@ -192,6 +197,7 @@ const struct protocol imap_protocol = {
 	.notice = imap_notice,
 	.expired = imap_expired,
 	.drained = imap_drained,
+	.crowded = imap_crowded,
 	.closed = imap_closed,
 };
 

@@ -9,6 +9,7 @@
 #include "main/open.h"
 #include "main/supervisor.h"
 #include "proc/sandbox.h"
+#include "proc/shared.h"
 #include "proc/stats.h"
 
 static bool open_all(const struct conf *conf, struct supervised *what, struct error *error)
@@ -30,7 +31,8 @@ static bool open_all(const struct conf *conf, struct supervised *what, struct er
 		if ((what->listener_fds[i] = open_listener(&conf->listeners[i], error)) < 0)
 			return false;
 	what->stats_fd = stats_create();
-	if (what->stats_fd < 0)
+	what->shared_fd = shared_create();
+	if (what->stats_fd < 0 || what->shared_fd < 0)
 		return error_local(error, "no shared memory for the counters");
 	what->control_fd = open_control(conf, &what->users, error);
 	return what->control_fd >= 0;

@@ -33,11 +33,13 @@ struct conf {
 	const char *tls_key;
 	const char *auth_scram;
 	bool auth_scram_plus;
+	int64_t auth_max_failures, auth_failure_window_ms;
 	int64_t smtp_processes, smtp_workers, smtp_max_sessions, smtp_max_message,
 	    smtp_max_recipients;
 	int64_t smtp_command_timeout_ms, smtp_data_timeout_ms, smtp_data_rate;
 	int64_t imap_processes, imap_workers, imap_max_sessions, imap_idle_timeout_ms,
 	    imap_login_timeout_ms;
+	int64_t smtp_max_per_address, imap_max_per_address;
 	int64_t deliver_workers;
 	struct conf_listener listeners[CONF_LISTENERS];
 	int listener_count;

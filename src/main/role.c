@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "main/command.h"
 #include "net/tls.h"
+#include "proc/shared.h"
 #include "proc/stats.h"
 
 #define MAIN_FD      3
@@ -324,6 +325,8 @@ static int live(const char *who)
 	}
 	log_open(who, STDERR_FILENO, level_of(start.conf.log_level));
 	stats_open(role_descriptor(&start, "stats"), start.role, start.instance);
+	if (role_descriptor(&start, "shared") >= 0)
+		shared_open(role_descriptor(&start, "shared"), start.role, start.instance);
 	watch_signals(start.peers);
 	peers_add(start.peers, ROLE_MAIN, 0, MAIN_FD);
 	peers_set_events(start.peers, &events);

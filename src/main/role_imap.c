@@ -112,6 +112,8 @@ static bool start_imap(struct role_start *start, struct error *error)
 		.max_sessions = (size_t)c->imap_max_sessions,
 		.worker_start = worker_start,
 		.worker_stop = worker_stop,
+		.kind = "imap",
+		.max_per_address = (int)c->imap_max_per_address,
 		.first_id = role_first_session(start),
 		.handshake_ms = role_handshake_ms(c->imap_login_timeout_ms) };
 	struct sandbox sandbox = { 0 };
@@ -124,6 +126,7 @@ static bool start_imap(struct role_start *start, struct error *error)
 	host.login_timeout_ms = (int)c->imap_login_timeout_ms;
 	host.idle_timeout_ms = (int)c->imap_idle_timeout_ms;
 	sasl_init(c->auth_scram, c->auth_scram_plus);
+	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
 	imap_init(&host);
 	pop3_init(&host);
 	if (!role_tls(start, &config.tls, error))

@@ -38,6 +38,7 @@ static bool prepare(struct role_start *start, bool tls, struct error *error)
 	if (!(conf.spool = spool_open(own, start->instance, start->peers, error)))
 		return false;
 	sasl_init(c->auth_scram, c->auth_scram_plus);
+	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
 	smtp_init(&conf);
 	sandbox_smtp(&sandbox, own, role_path(start, "directory"));
 	return sandbox_lock(&sandbox, error);
@@ -49,6 +50,8 @@ static bool start_smtp(struct role_start *start, struct error *error)
 		.max_sessions = (size_t)start->conf.smtp_max_sessions,
 		.worker_start = smtp_worker_start,
 		.worker_stop = smtp_worker_stop,
+		.kind = "smtp",
+		.max_per_address = (int)start->conf.smtp_max_per_address,
 		.first_id = role_first_session(start),
 		.handshake_ms = role_handshake_ms(start->conf.smtp_command_timeout_ms) };
 

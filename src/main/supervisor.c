@@ -138,8 +138,10 @@ static void tell_settings(struct child *c)
 		tell_descriptor(c, "control", sv.now.control_fd);
 	if (c->role == ROLE_KEYS)
 		tell_descriptor(c, key_name("key", arena), sv.now.key_fd);
-	if (c->role == ROLE_SMTP || c->role == ROLE_IMAP)
+	if (c->role == ROLE_SMTP || c->role == ROLE_IMAP) {
+		tell_descriptor(c, "shared", sv.now.shared_fd);
 		tell_descriptor(c, key_name("certificate", arena), sv.now.certificate_fd);
+	}
 	arena_free(arena);
 }
 

@@ -16,7 +16,7 @@ struct supervised {
 	const char *conf_path; /* read again at SIGHUP */
 	struct users users;
 	int listener_fds[CONF_LISTENERS];
-	int control_fd, certificate_fd, key_fd, stats_fd; /* -1 where there is none */
+	int control_fd, certificate_fd, key_fd, stats_fd, shared_fd; /* -1 where there is none */
 	int key_number; /* grows with each key, so that no handshake meets another one's */
 };
 

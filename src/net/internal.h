@@ -60,7 +60,9 @@ struct session_private {
 	int64_t due_us;          /* of the timer; 0: none */
 	uint64_t watch, watched; /* wanted; as the reactor knows it */
 	bool noticed;
-	struct link ready; /* worker queue or home list */
+	uint64_t address_key; /* of its address, for shared_begin */
+	bool counted;         /* there */
+	struct link ready;    /* worker queue or home list */
 	struct link timer;
 	struct link watcher;
 	struct link all;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "proc/shared.h"
 #include "proc/stats.h"
 
 #define EVENTS    256
@@ -107,6 +108,34 @@ static void accept_failed(struct reactor *r, const struct listener *listener)
 	    "accept.failed", kv_str("listener", listener->name), kv_str("why", strerror(errno)));
 }
 
+static void settle(struct reactor *r, struct session_private *p);
+static void say_goodbye(struct session_private *p, void (*say)(struct session *s));
+
+/* Is there room for one more of its address? */
+static bool count_address(struct reactor *r, struct session_private *p)
+{
+	char text[64];
+
+	if (!r->config.kind)
+		return true;
+	p->address_key = shared_key(r->config.kind, shared_address(slice_of(p->s.peer), text));
+	p->counted = shared_begin(p->address_key, r->config.max_per_address);
+	return p->counted;
+}
+
+/* In clear it is told why; nobody shakes hands for that. */
+static void turn_away(struct reactor *r, struct session_private *p)
+{
+	log_info("connection.crowded", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+	    kv_str("listener", p->s.listener->name), kv_num("most", r->config.max_per_address));
+	stats_count(STAT_CROWDED, 1);
+	if (p->s.listener->tls == LISTENER_TLS)
+		p->broken = true;
+	else
+		say_goodbye(p, p->s.listener->protocol->crowded);
+	settle(r, p);
+}
+
 static void accept_sessions(struct reactor *r, const struct listener *listener)
 {
 	for (int i = 0; i < ACCEPTS; i++) {
@@ -131,7 +160,10 @@ static void accept_sessions(struct reactor *r, const struct listener *listener)
 		stats_count(STAT_CONNECTED, 1);
 		stats_set(STAT_SESSIONS, (int64_t)r->count);
 		/* A greeting, or the first step of a handshake. */
-		session_run(p);
+		if (count_address(r, p))
+			session_run(p);
+		else
+			turn_away(r, p);
 	}
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "proc/shared.h"
 
 /* Pipelined input: so much in one turn, then others have theirs. */
 #define TURN_FRAMES 16
@@ -74,6 +75,8 @@ void session_forget(struct session_private *p)
 void session_free(struct session_private *p)
 {
 	session_forget(p);
+	if (p->counted)
+		shared_end(p->address_key);
 	tls_free(p->tls);
 	close(p->fd);
 	buf_free(&p->in);

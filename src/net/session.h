@@ -74,6 +74,7 @@ struct protocol {
 	/* Say goodbye into s->out; the session is closed afterwards. In the reactor: may not block. */
 	void (*expired)(struct session *s); /* the client was silent, or slower than its rate */
 	void (*drained)(struct session *s); /* the server goes down; called between commands only */
+	void (*crowded)(struct session *s); /* too many of its address; nothing was said yet */
 	/* Free what s->state holds. After this nothing is called. May run in the reactor. */
 	void (*closed)(struct session *s);
 };

@@ -282,6 +282,11 @@ static void pop3_expired(struct session *s)
 	buf_adds(&s->out, "-ERR you were silent too long; nothing was deleted\r\n");
 }
 
+static void pop3_crowded(struct session *s)
+{
+	buf_adds(&s->out, "-ERR [SYS/TEMP] too many connections from your address\r\n");
+}
+
 static void pop3_drained(struct session *s)
 {
 	buf_adds(&s->out, "-ERR [SYS/TEMP] the server goes down, come again\r\n");
@@ -308,5 +313,6 @@ const struct protocol pop3_protocol = {
 	.secured = pop3_secured,
 	.expired = pop3_expired,
 	.drained = pop3_drained,
+	.crowded = pop3_crowded,
 	.closed = pop3_closed,
 };

@@ -61,6 +61,7 @@ const char *stats_name(enum statistic stat)
 	static const char *const names[STAT_COUNT] = {
 		[STAT_SESSIONS] = "sessions",
 		[STAT_CONNECTED] = "connected",
+		[STAT_CROWDED] = "crowded",
 		[STAT_ACCEPTED] = "accepted",
 		[STAT_DELIVERED] = "delivered",
 		[STAT_WAITING] = "waiting",

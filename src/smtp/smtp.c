@@ -267,6 +267,12 @@ static void expired(struct session *s)
 	buf_addf(&s->out, "421 4.4.2 %s timeout, goodbye\r\n", smtp_conf->hostname);
 }
 
+static void crowded(struct session *s)
+{
+	buf_addf(&s->out, "421 4.7.0 %s too many connections from your address\r\n",
+	    smtp_conf->hostname);
+}
+
 static void drained(struct session *s)
 {
 	buf_addf(&s->out, "421 4.3.2 %s is going down, please come again\r\n", smtp_conf->hostname);
@@ -293,5 +299,6 @@ const struct protocol smtp_protocol = {
 	.quick = quick,
 	.expired = expired,
 	.drained = drained,
+	.crowded = crowded,
 	.closed = closed,
 };

@@ -1,6 +1,7 @@
 #include "vault/sasl.h"
 
 #include "base/encode.h"
+#include "proc/shared.h"
 #include "proc/stats.h"
 
 /* Strongest first: clients that take the first they know take the best. */
@@ -50,6 +51,7 @@ enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slic
 static enum { SCRAM_AUTO, SCRAM_YES, SCRAM_NO } scram_policy = SCRAM_NO;
 static bool plus_policy;
 static struct gate *auth_gate;
+static int most_failures, failure_window_s = 600;
 
 void sasl_init(const char *scram, bool plus)
 {
@@ -57,6 +59,12 @@ void sasl_init(const char *scram, bool plus)
 	    : slice_eq(slice_of(scram), SLICE("yes"))           ? SCRAM_YES
 								: SCRAM_NO;
 	plus_policy = plus;
+}
+
+void sasl_limit(int failures, int window_s)
+{
+	most_failures = failures;
+	failure_window_s = window_s;
 }
 
 void sasl_set_gate(struct gate *gate)
@@ -84,15 +92,41 @@ void sasl_host_fill(struct sasl_host *host, struct session *s)
 	host->scram_plus = scram && plus_policy;
 }
 
+static uint64_t failures_key(const struct session *s)
+{
+	char text[64];
+
+	return shared_key("login", shared_address(slice_of(s->peer), text));
+}
+
+/* May this client try? Also with the right password it must wait: it could not be told otherwise. */
+static bool may_try(const struct sasl_host *host, struct error *error)
+{
+	if (!session_may_ask(host->session, error))
+		return false;
+	return most_failures == 0 ||
+	    shared_noted(failures_key(host->session), failure_window_s) < most_failures ||
+	    error_set(error, FAULT_LIMIT, true,
+		"too many failed logins from your address; wait a while",
+		"auth.maxFailures of this address");
+}
+
+static void note_wrong(const struct sasl_host *host)
+{
+	shared_note(failures_key(host->session), failure_window_s);
+}
+
 enum login_answer sasl_password(const struct sasl_host *host, slice name, slice password,
     int64_t *account_out, struct error *error)
 {
-	if (!session_may_ask(host->session, error))
+	if (!may_try(host, error))
 		return LOGIN_FAILED;
 	enum login_answer answer =
 	    host->login(host->context, name, password, host->deadline, account_out, error);
 	if (answer == LOGIN_FAILED)
 		session_ask_failed(host->session);
+	else if (answer == LOGIN_WRONG)
+		note_wrong(host);
 	return answer;
 }
 
@@ -106,7 +140,7 @@ enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slic
 		error_input(error, "called off");
 		return SASL_MALFORMED;
 	}
-	if (!session_may_ask(host->session, error)) {
+	if (!may_try(host, error)) {
 		sasl->mechanism = NULL;
 		return SASL_FAILED;
 	}
@@ -125,6 +159,8 @@ enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slic
 		base64_encode(buf_slice(&challenge), challenge_out);
 		if (result == SASL_FAILED)
 			session_ask_failed(host->session);
+		else if (result == SASL_WRONG)
+			note_wrong(host);
 	}
 	if (response.p)
 		explicit_bzero(response.p, response.cap);

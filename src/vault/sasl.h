@@ -80,6 +80,9 @@ enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slic
 /* What SCRAM is offered by: "auto" (while every account has a verifier for it), "yes" or "no"; and whether
  * its form with channel binding is. Set once at start. */
 void sasl_init(const char *scram, bool plus);
+/* How many failed logins of one address are taken within so many seconds, in all processes together; 0:
+ * any. Set once at start. */
+void sasl_limit(int failures, int window_s);
 /* The gate before the role auth, which protocols name for each frame of a login; NULL: none. Set once, by
  * whoever made the reactor. */
 void sasl_set_gate(struct gate *gate);
