@@ -21,9 +21,24 @@ bool directory_next_id(struct directory *dir, slice table, int64_t *id_out, stru
 bool directory_finish(struct directory *dir, bool ok, struct error *error)
 {
 	if (ok)
-		return db_commit(dir->db, error);
+		ok = db_commit(dir->db, error);
+	else
+		db_rollback(dir->db);
+	dir->unhealed = !ok && error->fault == FAULT_LOCAL;
+	return ok;
+}
+
+bool directory_heal(struct directory *dir, struct error *error)
+{
+	if (!dir->unhealed)
+		return true;
+	directory_turn(dir);
+	/* SQLite rolls a journal back when a writer begins. */
+	if (!db_begin(dir->db, error))
+		return false;
 	db_rollback(dir->db);
-	return false;
+	dir->unhealed = false;
+	return true;
 }
 
 static bool add_domain(struct directory *dir, slice name, int64_t *id_out, struct error *error)

@@ -87,6 +87,9 @@ bool directory_open(
 void directory_close(struct directory *dir);
 /* How long a call waits for a lock; 3 seconds at first. */
 void directory_set_wait(struct directory *dir, int64_t ms);
+/* For the writer, now and then: a change that failed because of the disk may have left a journal behind,
+ * with which nobody who only reads can read. Makes it good as soon as the disk allows; false: not yet. */
+bool directory_heal(struct directory *dir, struct error *error);
 
 /* Input errors say what is wrong with the name, and where. */
 bool directory_domain_add(struct directory *dir, slice name, int64_t *id_out, struct error *error);

@@ -8,6 +8,7 @@
 struct directory {
 	struct db *db;
 	int64_t wait_ms;
+	bool unhealed; /* a change failed; directory_heal has not been there since */
 	/* Results of this call and the last one: so what the last call returned may be given to this. */
 	struct arena *scratch[2];
 	unsigned turn;

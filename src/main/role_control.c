@@ -23,6 +23,7 @@
 #define ANSWER_MOST     (256u << 20)
 #define LEAVING_MOST    8
 #define ACCEPT_PAUSE_MS 100
+#define HEAL_MS         1000
 
 static struct directory *directory;
 static int control_fd;
@@ -163,8 +164,12 @@ static void *serve(void *nothing)
 	(void)nothing;
 	for (;;) {
 		struct pollfd p = { .fd = control_fd, .events = POLLIN };
+		struct error later; /* the change that failed has told it; this goes on trying */
 
-		poll(&p, 1, -1);
+		if (poll(&p, 1, HEAL_MS) == 0) {
+			(void)directory_heal(directory, &later);
+			continue;
+		}
 		int fd = accept4(control_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			serve_command(fd, buffer);
