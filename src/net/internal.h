@@ -128,6 +128,7 @@ struct reactor {
 /* session.c: what a turn does. True: the session may be parked; false: it is held. */
 struct session_private *session_new(struct reactor *r, int fd, const struct listener *listener);
 void session_free(struct session_private *p);
+void session_input_free(struct session_private *p);
 bool session_turn(struct session_private *p, void *worker, struct arena *turn, bool in_reactor);
 /* One attempt each to send and to receive; false when nothing moved. */
 void session_send(struct session_private *p);

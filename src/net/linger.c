@@ -27,7 +27,7 @@ void linger_begin(struct session_private *p)
 	if (p->secured)
 		tls_end(p->tls);
 	shutdown(p->fd, SHUT_WR);
-	buf_free(&p->in);
+	session_input_free(p);
 	session_forget(p);
 }
 

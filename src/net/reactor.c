@@ -435,7 +435,7 @@ static void settle(struct reactor *r, struct session_private *p)
 		return;
 	}
 	if (p->in.n == 0)
-		buf_free(&p->in);
+		session_input_free(p);
 	wait_for_socket(r, p, patience_ms(p));
 }
 

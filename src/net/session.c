@@ -72,6 +72,14 @@ void session_forget(struct session_private *p)
 	p->s.state = NULL;
 }
 
+/* Passwords came this way: nothing of them stays in freed memory. */
+void session_input_free(struct session_private *p)
+{
+	if (p->in.p)
+		explicit_bzero(p->in.p, p->in.cap);
+	buf_free(&p->in);
+}
+
 void session_free(struct session_private *p)
 {
 	session_forget(p);
@@ -79,7 +87,7 @@ void session_free(struct session_private *p)
 		shared_end(p->address_key);
 	tls_free(p->tls);
 	close(p->fd);
-	buf_free(&p->in);
+	session_input_free(p);
 	buf_free(&p->s.out);
 	arena_free(p->s.arena);
 	free(p);
@@ -235,7 +243,7 @@ bool session_receive(struct session_private *p)
 	buf_grow(&p->in, got);
 	p->moved += got;
 	if (p->in.n == 0)
-		buf_free(&p->in);
+		session_input_free(p);
 	return got > 0;
 }
 
@@ -436,7 +444,7 @@ static void begin_tls(struct session_private *p)
 		log_warn("starttls.early", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
 		    kv_num("octets", (int64_t)p->in.n),
 		    kv_str("why", "input after STARTTLS dropped"));
-	buf_free(&p->in);
+	session_input_free(p);
 	p->tls = session_tls_new(p->reactor, p->fd);
 	p->phase = PHASE_SECURE;
 }

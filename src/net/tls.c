@@ -63,7 +63,7 @@ struct tls_context *tls_context_new(slice chain_pem, slice key_name, struct erro
 	/* Tickets need keys that all processes share; until main makes them there are none. */
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ssl, 0);
-	SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
+	SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT);
 	bool ok = add_chain(ssl, chain_pem, &leaf, error) && add_key(ssl, leaf, key_name, error);
 	X509_free(leaf);
 	if (!ok) {

@@ -280,6 +280,7 @@ static void take_call(
 	if (body.n)
 		memcpy(call->data, body.p, body.n);
 	call->in.rest = (slice){ call->data, body.n };
+	call->length = body.n;
 	service->handle(call);
 }
 
@@ -307,6 +308,7 @@ static void read_channel(struct peers *p, enum role role, int instance)
 			take_answer(p, c->generation, &head, body, fd);
 		else
 			take_call(p, c, &head, body, fd);
+		explicit_bzero(p->buffer, n);
 	}
 }
 
@@ -511,6 +513,7 @@ void call_end(struct call *call)
 {
 	if (call->fd >= 0)
 		close(call->fd);
+	explicit_bzero(call->data, call->length); /* it may have been a password */
 	free(call->data);
 	free(call);
 }

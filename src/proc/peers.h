@@ -37,6 +37,7 @@ struct call {
 	uint64_t id, generation;
 	bool asked;
 	char *data;
+	size_t length; /* of data */
 };
 
 struct service {

@@ -1,6 +1,8 @@
 """The release build's roles are locked in, whatever Landlock the kernel offers, and serve so."""
+import base64
 import os
 import pathlib
+import re
 
 import pytest
 
@@ -42,7 +44,6 @@ def test_the_private_key_is_in_the_memory_of_keys_only(locked):
 
 def der(body):
     """The secret number itself, as it stands in the file."""
-    import base64
     octets = base64.b64decode(body)
     at = octets.index(b"\x02\x01\x01\x04\x20") + 5
     return octets[at:at + 32]
@@ -60,6 +61,64 @@ def memory(pid):
                 yield mem.read(last - first)
             except (OSError, ValueError, OverflowError):
                 pass
+
+
+WRONG, RIGHT = "Wr0ng-Secret-In-Memory-77", "R1ght-Secret-In-Memory-77"
+
+
+def log_in_everywhere(server, password):
+    """By every way in which a password comes to the server in clear."""
+    name = "eve@example.org"
+    with server.raw("imap_plain") as raw:
+        raw.line()
+        yield raw.tagged(f'LOGIN {name} "{password}"')
+    with server.raw("imap_plain") as raw:
+        raw.line()
+        raw.send(f"a LOGIN {name} {{{len(password)}}}\r\n".encode())
+        raw.line()
+        raw.send(password.encode() + b"\r\n")
+        yield raw.until()
+    with server.raw("imaps") as raw:
+        raw.starttls()
+        raw.line()
+        yield raw.tagged(f"AUTHENTICATE PLAIN {hauberk.plain_token(name, password)}")
+    with server.raw("pop3s") as raw:
+        raw.starttls()
+        raw.line()
+        raw.send(f"USER {name}\r\n".encode())
+        raw.line()
+        raw.send(f"PASS {password}\r\n".encode())
+        yield raw.line()
+    with server.raw("smtps") as raw:
+        raw.starttls()
+        raw.reply()
+        raw.say("EHLO c.example")
+        yield raw.say(f"AUTH PLAIN {hauberk.plain_token(name, password)}")
+    with server.raw("smtps") as raw:
+        raw.starttls()
+        raw.reply()
+        raw.say("EHLO c.example")
+        raw.say("AUTH LOGIN")
+        raw.say(base64.b64encode(name.encode()).decode())
+        yield raw.say(base64.b64encode(password.encode()).decode())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root reads what others may not")
+def test_passwords_leave_no_trace_and_verifiers_are_with_auth_only(locked):
+    locked.must("account", "add", "eve@example.org", secret=RIGHT)
+    for password, good in ((WRONG, False), (RIGHT, True)):
+        for said in log_in_everywhere(locked, password):
+            assert any(word in said for word in ("a OK", "+OK", "235 ")) == good, said
+    secrets = [s.encode() for p in (WRONG, RIGHT)
+               for s in (p, base64.b64encode(p.encode()).decode(),
+                         hauberk.plain_token("eve@example.org", p)[-16:])]
+    found = set()
+    for row in locked.status():
+        for part in memory(row["pid"]):
+            found |= {(row["role"], s) for s in secrets if s in part}
+            if re.search(rb"\$y\$j9T\$[./0-9A-Za-z]{10}", part):
+                found.add((row["role"], "verifier"))
+    assert found <= {("auth", "verifier")}, found
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root reads what others may not")
