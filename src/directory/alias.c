@@ -89,6 +89,20 @@ bool directory_follow(struct directory *dir, int64_t alias, struct arena *arena,
 	return ok;
 }
 
+/* An account or an alias of that name, or else of the part before its plus sign. */
+static enum directory_answer find_detailed(struct directory *dir, struct arena *arena, slice local,
+    slice domain, struct account *account_out, int64_t *alias_out, struct error *error)
+{
+	enum directory_answer answer =
+	    directory_find_entry(dir, arena, local, domain, account_out, alias_out, error);
+	size_t plus = slice_find(local, '+');
+
+	if (answer != DIRECTORY_NO_ACCOUNT || *alias_out || plus == 0 || plus == local.n)
+		return answer;
+	return directory_find_entry(
+	    dir, arena, slice_head(local, plus), domain, account_out, alias_out, error);
+}
+
 enum directory_answer directory_resolve(struct directory *dir, slice local, slice domain,
     struct arena *arena, struct directory_recipients *out, struct error *error)
 {
@@ -98,7 +112,7 @@ enum directory_answer directory_resolve(struct directory *dir, slice local, slic
 	directory_turn(dir);
 	*out = (struct directory_recipients){ 0 };
 	enum directory_answer answer =
-	    directory_find_entry(dir, arena, local, domain, account, &alias, error);
+	    find_detailed(dir, arena, local, domain, account, &alias, error);
 	if (answer == DIRECTORY_FOUND) {
 		out->accounts = account;
 		out->count = 1;

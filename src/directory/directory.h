@@ -131,7 +131,8 @@ enum directory_answer directory_find_domain(
 /* Accounts only. Disabled ones are found too. A malformed name is simply not there. */
 enum directory_answer directory_find_address(struct directory *dir, slice local, slice domain,
     struct account *account_out, struct error *error);
-/* Whom mail for this address goes to, through aliases; accounts are the arena's. An alias beyond the
+/* Whom mail for this address goes to, through aliases; accounts are the arena's. An address that nobody
+ * has, with a detail behind a plus sign, is that without the detail (subaddressing, RFC 5233 §1). An alias beyond the
  * limits is DIRECTORY_FAILED with FAULT_LIMIT. Without any account: DIRECTORY_NO_ACCOUNT. */
 enum directory_answer directory_resolve(struct directory *dir, slice local, slice domain,
     struct arena *arena, struct directory_recipients *out, struct error *error);

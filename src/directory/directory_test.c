@@ -629,6 +629,21 @@ static void a_directory_of_version_1_is_brought_up(void **state)
 
 #define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void a_detail_behind_a_plus_leads_to_the_address_without_it(void **state)
+{
+	struct fixture *f = *state;
+	int64_t id;
+
+	add_people(f);
+	expect_leads(f, "ann+lists@a.test", "ann");
+	expect_leads(f, "ANN+a+b@a.test", "ann");
+	expect_leads(f, "nobody+ann@a.test", "-");
+	expect_leads(f, "+ann@a.test", "-");
+	assert_true(
+	    directory_account_add(f->dir, SLICE("ann+own"), SLICE("a.test"), &id, &f->error));
+	expect_leads(f, "ann+own@a.test", "ann+own");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -655,6 +670,7 @@ int main(void)
 		WITH_DIR(an_alias_is_a_login_when_it_leads_to_one_account),
 		WITH_DIR(aliases_are_listed_in_order),
 		WITH_DIR(a_directory_of_version_1_is_brought_up),
+		WITH_DIR(a_detail_behind_a_plus_leads_to_the_address_without_it),
 	};
 
 	return UNIT_RUN(tests);

@@ -39,7 +39,7 @@ struct conf {
 	int64_t smtp_command_timeout_ms, smtp_data_timeout_ms, smtp_data_rate;
 	int64_t imap_processes, imap_workers, imap_max_sessions, imap_idle_timeout_ms,
 	    imap_login_timeout_ms;
-	int64_t smtp_max_per_address, imap_max_per_address;
+	int64_t smtp_max_hops, smtp_max_per_address, imap_max_per_address;
 	int64_t deliver_workers;
 	struct conf_listener listeners[CONF_LISTENERS];
 	int listener_count;

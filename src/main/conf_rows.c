@@ -45,6 +45,8 @@ const struct conf_row conf_rows[] = {
 	    "largest message accepted" },
 	{ "smtp.maxRecipients", CONF_NUMBER, AT(smtp_max_recipients), 100, 10000, "1000", NULL, SMTP,
 	    "most recipients of one message" },
+	{ "smtp.maxHops", CONF_NUMBER, AT(smtp_max_hops), 10, 1000, "30", NULL, SMTP,
+	    "most Received fields that a message may have; more are a mail loop (RFC 5321 6.3)" },
 	{ "smtp.commandTimeout", CONF_TIME, AT(smtp_command_timeout_ms), 1 * SECOND, 3600 * SECOND, "5 min", NULL, SMTP,
 	    "how long a client may take for a command" },
 	{ "smtp.dataTimeout", CONF_TIME, AT(smtp_data_timeout_ms), 1 * SECOND, 3600 * SECOND, "60 s", NULL, SMTP,

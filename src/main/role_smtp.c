@@ -30,6 +30,7 @@ static bool prepare(struct role_start *start, bool tls, struct error *error)
 	conf = (struct smtp_conf){ .hostname = c->hostname,
 		.max_message = (uint64_t)c->smtp_max_message,
 		.max_recipients = (size_t)c->smtp_max_recipients,
+		.max_hops = (unsigned)c->smtp_max_hops,
 		.command_timeout_ms = (int)c->smtp_command_timeout_ms,
 		.data_timeout_ms = (int)c->smtp_data_timeout_ms,
 		.data_rate = (unsigned)c->smtp_data_rate,

@@ -86,6 +86,13 @@ static struct reply end_of_data(struct session *s)
 	struct transaction *tx = smtp->tx;
 
 	smtp->in_data = false;
+	if (tx->hops.count > smtp_conf->max_hops) {
+		unsigned hops = tx->hops.count;
+
+		tx_end(smtp);
+		return reply(s, 554, "5.4.6",
+		    "a mail loop: the message has %u Received fields already", hops);
+	}
 	if (tx->refused.fault) {
 		struct reply r = refuse(s, &tx->refused);
 
@@ -146,6 +153,7 @@ struct reply data_chunk(struct session *s, slice chunk)
 		spool_abort(tx->message);
 		tx->message = NULL;
 	}
+	hops_take(&tx->hops, buf_slice(&content));
 	buf_free(&content);
 	switch (result) {
 	case DATA_MORE:

@@ -3,6 +3,7 @@
 #include "lib/unit.h"
 
 #include "smtp/data.h"
+#include "smtp/hops.h"
 
 struct want {
 	enum data_result result;
@@ -85,12 +86,35 @@ static void a_nul_is_content_and_makes_no_end(void **state)
 	buf_free(&out);
 }
 
+static void count_in_pieces(void *want, const slice *pieces, size_t n)
+{
+	struct hop_counter hops = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		hops_take(&hops, pieces[i]);
+	assert_int_equal(hops.count, *(unsigned *)want);
+}
+
+static void received_fields_of_the_header_are_counted(void **state)
+{
+	unsigned want = 2;
+
+	(void)state;
+	split_every_way(
+	    SLICE("Received: a\r\n\treceived: folded\r\nX-Received: no\r\nRECEIVED:b\r\n"
+		  "r\r\n\r\nReceived: in the body\r\n"),
+	    count_in_pieces, &want);
+	want = 0;
+	split_every_way(SLICE("\r\nReceived: in the body\r\n"), count_in_pieces, &want);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dots_are_removed_and_the_end_is_found),
 		cmocka_unit_test(a_nul_is_content_and_makes_no_end),
 		cmocka_unit_test(no_other_line_end_ends_the_message),
+		cmocka_unit_test(received_fields_of_the_header_are_counted),
 	};
 
 	return UNIT_RUN(tests);

@@ -5,6 +5,7 @@
 #include "directory/directory.h"
 #include "queue/envelope.h"
 #include "smtp/data.h"
+#include "smtp/hops.h"
 #include "smtp/parse.h"
 #include "smtp/smtp.h"
 #include "vault/sasl.h"
@@ -42,6 +43,7 @@ struct transaction {
 	size_t accepted; /* RCPT commands that added somebody; an alias adds several at once */
 	struct spool_message *message; /* while data comes */
 	struct data_reader data;
+	struct hop_counter hops;
 	struct error refused; /* fault set: the message will be refused, its rest is dropped */
 	int64_t began_us;
 	struct spool_result result;

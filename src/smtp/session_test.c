@@ -57,6 +57,7 @@ static void answer_password(struct call *call)
 static struct smtp_conf conf = { .hostname = "mx.test",
 	.max_message = 100000,
 	.max_recipients = 3,
+	.max_hops = 30,
 	.command_timeout_ms = 5000,
 	.data_timeout_ms = 5000,
 	.data_rate = 1 };
@@ -253,6 +254,10 @@ static const struct {
 	{ "RCPT TO:<nobody@our.test>\r\n", "550 5.1.1" },
 	{ "RCPT TO:<a@other.test>\r\n", "550 5.7.1" },
 	{ "RCPT TO:<gone@our.test>\r\n", "550 5.2.1" },
+	{ "RCPT TO:<gone+tag@our.test>\r\n", "550 5.2.1" },
+	{ "RCPT TO:<nobody+alice@our.test>\r\n", "550 5.1.1" },
+	{ "RCPT TO:<+alice@our.test>\r\n", "550 5.1.1" },
+	{ "RCPT TO:<Alice+Lists+x@our.test>\r\n", "250 2.1.5" },
 	{ "RCPT TO:<POSTMASTER>\r\n", "250" },
 	{ "RSET\r\n", "250" },
 	{ "RCPT TO:<alice@our.test>\r\n", "503" },
@@ -590,6 +595,31 @@ static void too_large_a_message_is_refused_at_its_end(void **state)
 	quit(fd);
 }
 
+/* A message with so many Received fields; the answer. */
+static slice goes_round(int fd, int hops)
+{
+	expect(fd, "MAIL FROM:<s@x.test>\r\n", "250");
+	expect(fd, "RCPT TO:<alice@our.test>\r\n", "250");
+	expect(fd, "DATA\r\n", "354");
+	for (int i = 0; i < hops; i++)
+		server_say(fd, "Received: from a.test\r\n");
+	server_say(fd, "\r\nReceived: in the body\r\n.\r\n");
+	return reply_within(fd, 5000);
+}
+
+static void a_message_that_goes_round_is_refused(void **state)
+{
+	int fd = in_message();
+
+	(void)state;
+	expect(fd, ".\r\n", "250");
+	slice refused = goes_round(fd, 31);
+	assert_true(slice_starts(
+	    refused, SLICE("554 5.4.6 a mail loop: the message has 31 Received fields")));
+	assert_kept(goes_round(fd, 30), "\r\nReceived: in the body\r\n");
+	quit(fd);
+}
+
 static void a_full_disk_is_a_temporary_refusal(void **state)
 {
 	struct rlimit before, small;
@@ -626,6 +656,7 @@ int main(void)
 		cmocka_unit_test(accepted_means_synced),
 		cmocka_unit_test(a_client_that_leaves_during_the_commit_harms_nothing),
 		cmocka_unit_test(too_large_a_message_is_refused_at_its_end),
+		cmocka_unit_test(a_message_that_goes_round_is_refused),
 		cmocka_unit_test(a_full_disk_is_a_temporary_refusal),
 		cmocka_unit_test(a_million_greetings_cost_nothing),
 	};

@@ -19,6 +19,7 @@ struct smtp_conf {
 	const char *hostname;
 	uint64_t max_message; /* octets */
 	size_t max_recipients;
+	unsigned max_hops; /* Received fields of a message that comes in */
 	int command_timeout_ms, data_timeout_ms;
 	unsigned data_rate;    /* octets a second, at least */
 	bool tls;              /* a certificate is there */

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct smtp_conf conf = { .hostname = "mx.test",
 	.max_message = 5000,
 	.max_recipients = 3,
+	.max_hops = 30,
 	.command_timeout_ms = 60000,
 	.data_timeout_ms = 60000,
 	.data_rate = 1 };

@@ -1,5 +1,6 @@
 """The protocols on raw sockets: order, syntax, limits, line ends, TLS, logins, relaying."""
 import base64
+import smtplib
 import time
 
 import pytest
@@ -287,3 +288,17 @@ def test_malformed_pop3_is_answered_err(server, command):
         raw.line()
         raw.send(command.encode() + b"\r\n")
         assert raw.line()[:4] == ("+OK " if command == "AUTH" else "-ERR")
+
+
+def test_a_detail_behind_a_plus_reaches_the_account(server):
+    name, octets = message()
+    server.send(octets, to=["bob+lists@example.org"])
+    assert b"\r\nSubject: a test\r\n" in server.arrives(name)
+
+
+def test_a_message_that_goes_round_is_refused(server):
+    octets = b"Received: from a.example by b.example\r\n" * 31 + message()[1]
+    with server.smtp() as client:
+        with pytest.raises(smtplib.SMTPDataError) as caught:
+            client.sendmail("a@b.example", ["bob@example.org"], octets)
+    assert caught.value.smtp_code == 554 and b"5.4.6" in caught.value.smtp_error
