@@ -20,7 +20,7 @@ static void trace_write(struct session *s, struct buf *out)
 	buf_adds(out, "\r\n");
 }
 
-static void begin_message(struct session *s, struct transaction *tx)
+void tx_begin_message(struct session *s, struct transaction *tx)
 {
 	const struct smtp *smtp = s->state;
 	struct envelope envelope = { .sender = tx->sender,
@@ -44,6 +44,15 @@ static void begin_message(struct session *s, struct transaction *tx)
 	buf_free(&trace);
 }
 
+void tx_add(struct transaction *tx, slice octets)
+{
+	if (spool_write(tx->message, octets, &tx->refused))
+		return;
+	/* The rest is only counted out: what it took of the disk is given back at once. */
+	spool_abort(tx->message);
+	tx->message = NULL;
+}
+
 struct reply cmd_data(struct session *s, struct cursor *c)
 {
 	struct smtp *smtp = s->state;
@@ -51,7 +60,9 @@ struct reply cmd_data(struct session *s, struct cursor *c)
 	cursor_skip(c, OCTET_BLANK);
 	if (!cursor_done(c))
 		return reply(s, 501, "5.5.4", "DATA takes no arguments");
-	begin_message(s, smtp->tx);
+	if (smtp->tx->message)
+		return reply(s, 503, "5.5.1", "the message has begun with BDAT; go on with it");
+	tx_begin_message(s, smtp->tx);
 	smtp->in_data = true;
 	session_want_chunk(s);
 	session_set_timeout(s, smtp_conf->data_timeout_ms);
@@ -80,7 +91,7 @@ static void committed(void *session, const struct spool_result *result)
 }
 
 /* The steps between the last octet and the answer. */
-static struct reply end_of_data(struct session *s)
+struct reply tx_commit(struct session *s)
 {
 	struct smtp *smtp = s->state;
 	struct transaction *tx = smtp->tx;
@@ -147,12 +158,8 @@ struct reply data_chunk(struct session *s, slice chunk)
 
 	buf_init(&content, SESSION_CHUNK + 16);
 	enum data_result result = data_read(&tx->data, chunk, &content, &used);
-	if (result != DATA_BARE && !tx->refused.fault &&
-	    !spool_write(tx->message, buf_slice(&content), &tx->refused)) {
-		/* The rest is only counted out: what it took of the disk is given back at once. */
-		spool_abort(tx->message);
-		tx->message = NULL;
-	}
+	if (result != DATA_BARE && !tx->refused.fault)
+		tx_add(tx, buf_slice(&content));
 	hops_take(&tx->hops, buf_slice(&content));
 	buf_free(&content);
 	switch (result) {
@@ -164,5 +171,5 @@ struct reply data_chunk(struct session *s, slice chunk)
 		break;
 	}
 	session_unread(s, chunk.n - used);
-	return end_of_data(s);
+	return tx_commit(s);
 }

@@ -29,7 +29,7 @@ struct reply cmd_ehlo(struct session *s, struct cursor *c)
 	if (!smtp->account)
 		auth_offer(s, &auth);
 	struct reply r = reply(s, 250, NULL,
-	    "%s greets %.*s\nPIPELINING\nSIZE %llu\n8BITMIME\nENHANCEDSTATUSCODES%s%s%.*s",
+	    "%s greets %.*s\nPIPELINING\nSIZE %llu\n8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES%s%s%.*s",
 	    smtp_conf->hostname, SLICE_ARG(smtp->hello), (unsigned long long)smtp_conf->max_message,
 	    offers_tls ? "\nSTARTTLS" : "", auth.n ? "\nAUTH" : "", SLICE_ARG(buf_slice(&auth)));
 	buf_free(&auth);

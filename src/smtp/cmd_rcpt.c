@@ -84,6 +84,8 @@ struct reply cmd_rcpt(struct session *s, struct cursor *c)
 	if (arguments.unknown.n)
 		return reply(
 		    s, 555, "5.5.4", "unknown parameter %.*s", SLICE_ARG(arguments.unknown));
+	if (tx->message)
+		return reply(s, 503, "5.5.1", "the message has begun");
 	if (tx->accepted >= smtp_conf->max_recipients)
 		return reply(
 		    s, 452, "4.5.3", "more than %zu recipients", smtp_conf->max_recipients);

@@ -42,18 +42,6 @@ struct reply cmd_help(struct session *s, struct cursor *c)
 	    "EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP STARTTLS AUTH: RFC 5321");
 }
 
-/* RFC 3030 §4.1: what follows a BDAT is a message's octets, however it is answered; read as commands
- * they would be whatever somebody wrote into a message. CHUNKING is not offered, so nobody may send this
- * and nothing that follows is read. */
-struct reply cmd_bdat(struct session *s, struct cursor *c)
-{
-	struct reply r = reply(s, 502, "5.5.1", "BDAT is not there");
-
-	(void)c;
-	r.turn = TURN_CLOSE;
-	return r;
-}
-
 struct reply cmd_absent(struct session *s, struct cursor *c)
 {
 	(void)c;

@@ -44,9 +44,18 @@ struct transaction {
 	struct spool_message *message; /* while data comes */
 	struct data_reader data;
 	struct hop_counter hops;
+	bool after_cr, inside_line; /* where the chunks of BDAT have come to */
 	struct error refused; /* fault set: the message will be refused, its rest is dropped */
 	int64_t began_us;
 	struct spool_result result;
+};
+
+/* A chunk of BDAT. */
+struct chunk {
+	bool coming, last;
+	uint64_t size, left;
+	int code; /* not 0: what is said when it has been counted out */
+	const char *enhanced, *why;
 };
 
 struct smtp {
@@ -58,7 +67,8 @@ struct smtp {
 	int errors, login_failures;
 	unsigned messages;
 	struct sasl sasl; /* its mechanism is set during an AUTH exchange */
-	bool in_data;
+	bool in_data;     /* octets of a message come, not commands: by BDAT if chunk.coming */
+	struct chunk chunk;
 	struct transaction *tx;
 };
 
@@ -105,7 +115,13 @@ struct reply auth_line(struct session *s, slice line);
 /* Adds the mechanisms offered now, a blank before each; nothing when there are none. */
 void auth_offer(struct session *s, struct buf *out);
 
-/* A chunk of a message, and what is said when it has ended. */
+/* A message: its trace is written; octets are added (what is wrong goes to tx->refused); it is committed or
+ * refused. */
+void tx_begin_message(struct session *s, struct transaction *tx);
+void tx_add(struct transaction *tx, slice octets);
+struct reply tx_commit(struct session *s);
+/* Octets that came after DATA or BDAT, and what is said when they have ended. */
+struct reply bdat_chunk(struct session *s, slice octets);
 struct reply data_chunk(struct session *s, slice chunk);
 struct reply data_committed(struct session *s);
 /* This worker's directory, opened when needed. NULL and error: ask later. */

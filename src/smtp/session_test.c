@@ -325,20 +325,6 @@ static void a_pipeline_is_answered_in_order(void **state)
 	talk_in_pieces("220 250 250 550 250 354 250 250 250 250 554 221 ", &all, 1);
 }
 
-/* What follows is a message's octets, not commands. */
-static void bdat_ends_the_connection(void **state)
-{
-	static const char *const cases[] = { "BDAT 3 LAST\r\nNOOP\r\n", "bdat\r\nNOOP\r\n",
-		"BDAT 18446744073709551616\r\nNOOP\r\n" };
-
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		int fd = client();
-
-		expect(fd, cases[i], "502 5.5.1 BDAT");
-		server_hear_end(fd);
-	}
-}
-
 static void bare_line_ends_end_the_connection(void **state)
 {
 	static const struct {
@@ -536,6 +522,88 @@ static void assert_kept(slice accepted, const char *end)
 	close(fd);
 }
 
+static void begin_chunks(int fd)
+{
+	expect(fd, "MAIL FROM:<s@x.test>\r\n", "250");
+	expect(fd, "RCPT TO:<alice@our.test>\r\n", "250");
+}
+
+static void chunks_make_one_message(void **state)
+{
+	int fd = greeted();
+
+	begin_chunks(fd);
+	/* A chunk may end inside a line end, and hold what would end DATA. */
+	expect(fd, "BDAT 3\r\n\r\r\n", "554 5.6.0");
+	begin_chunks(fd);
+	expect(fd, "BDAT 15\r\nSubject: x\r\n\r\n\r", "250 2.0.0 15 octets");
+	expect(fd, "NOOP\r\n", "250");
+	expect(fd, "BDAT 8\r\n\n.\r\n..\r\n", "250 2.0.0 8 octets");
+	expect(fd, "RCPT TO:<bob@our.test>\r\n", "503 5.5.1 the message has begun");
+	expect(fd, "DATA\r\n", "503 5.5.1");
+	server_say(fd, "BDAT 3 LAST\r\nend");
+	assert_kept(reply_within(fd, 5000), "Subject: x\r\n\r\n\r\n.\r\n..\r\nend\r\n");
+	begin_chunks(fd);
+	expect(fd, "BDAT 3\r\na\r\n", "250");
+	server_say(fd, "bdat 0 last\r\n");
+	assert_kept(reply_within(fd, 5000), "\r\na\r\n");
+	quit(fd);
+	(void)state;
+}
+
+/* What belongs to a refused chunk is not read as commands. */
+static void a_refused_chunk_is_counted_out(void **state)
+{
+	int fd = greeted();
+
+	(void)state;
+	expect(fd, "BDAT 6 LAST\r\nNOOP\r\n", "503 5.5.1 say MAIL first");
+	expect(fd, "BDAT 0\r\n", "503 5.5.1 say MAIL first");
+	expect(fd, "MAIL FROM:<s@x.test>\r\n", "250");
+	expect(fd, "BDAT 6\r\nNOOP\r\n", "554 5.5.1 no valid");
+	expect(fd, "MAIL FROM:<s@x.test>\r\n", "250");
+	expect(fd, "RSET\r\n", "250");
+	begin_chunks(fd);
+	expect(fd, "BDAT 3\r\na\nb", "554 5.6.0 a bare");
+	expect(fd, "BDAT 4 LAST\r\nmore", "503 5.5.1 say MAIL first");
+	begin_chunks(fd);
+	expect(fd, "BDAT 2\r\na\r", "250");
+	expect(fd, "BDAT 0 LAST\r\n", "554 5.6.0 a bare");
+	begin_chunks(fd);
+	expect(fd, "BDAT 1\r\na", "250");
+	expect(fd, "RSET\r\n", "250");
+	quit(fd);
+}
+
+static void a_chunk_without_a_usable_size_ends_the_connection(void **state)
+{
+	static const struct {
+		const char *said, *answer;
+	} cases[] = { { "bdat\r\nNOOP\r\n", "501" }, { "BDAT -1\r\nNOOP\r\n", "501" },
+		{ "BDAT 5 FIRST\r\nNOOP\r\n", "501" },
+		{ "BDAT 18446744073709551616\r\nNOOP\r\n", "501" },
+		{ "BDAT 9223372036854775807 LAST\r\nNOOP\r\n", "552 5.3.4" },
+		{ "BDAT 100001\r\nNOOP\r\n", "552 5.3.4" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int fd = greeted();
+
+		begin_chunks(fd);
+		expect(fd, cases[i].said, cases[i].answer);
+		server_hear_end(fd);
+	}
+}
+
+static void chunks_in_every_split_make_the_same_message(void **state)
+{
+	slice all = SLICE("EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<bob@our.test>\r\nBDAT 7\r\na\r\nNOOP"
+			  "BDAT 2 LAST\r\n\r\nMAIL FROM:<>\r\nBDAT 4\r\nQUITQUIT\r\n");
+
+	(void)state;
+	split_every_way(all, talk_in_pieces, "220 250 250 250 250 250 250 554 221 ");
+}
+
 static void accepted_means_synced(void **state)
 {
 	int fd = in_message(), before = syncs_done, begun = syncs_begun;
@@ -646,7 +714,10 @@ int main(void)
 		cmocka_unit_test(commands_are_answered_as_their_grammar_says),
 		cmocka_unit_test(every_split_is_the_same_dialogue),
 		cmocka_unit_test(a_pipeline_is_answered_in_order),
-		cmocka_unit_test(bdat_ends_the_connection),
+		cmocka_unit_test(chunks_make_one_message),
+		cmocka_unit_test(a_refused_chunk_is_counted_out),
+		cmocka_unit_test(a_chunk_without_a_usable_size_ends_the_connection),
+		cmocka_unit_test(chunks_in_every_split_make_the_same_message),
 		cmocka_unit_test(bare_line_ends_end_the_connection),
 		cmocka_unit_test(too_long_lines_are_refused_once),
 		cmocka_unit_test(too_many_errors_end_the_connection),

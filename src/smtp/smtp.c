@@ -21,7 +21,7 @@ static const struct command commands[] = {
 	{ "VRFY", cmd_vrfy, WHEN_QUICK, "5321 4.1.1.6" },
 	{ "HELP", cmd_help, WHEN_QUICK, "5321 4.1.1.8" },
 	{ "EXPN", cmd_absent, WHEN_QUICK, "5321 4.1.1.7" },
-	{ "BDAT", cmd_bdat, WHEN_QUICK, "3030" },
+	{ "BDAT", cmd_bdat, 0, "3030 2" }, /* it counts its octets out before it complains */
 	{ "STARTTLS", cmd_starttls, WHEN_NO_TX, "3207" }, /* some clients greet only afterwards */
 	{ "AUTH", cmd_auth, WHEN_HELLO | WHEN_NO_TX, "4954" },
 };
@@ -56,6 +56,7 @@ void smtp_reset(struct smtp *smtp)
 	smtp->login = (slice){ 0 };
 	smtp->sasl = (struct sasl){ 0 };
 	smtp->in_data = false;
+	smtp->chunk = (struct chunk){ 0 };
 }
 
 /* A worker's directory is opened at its first use, and again after a failure. */
@@ -202,7 +203,7 @@ static enum turn frame(struct session *s, slice octets)
 	    smtp->sasl.mechanism || slice_starts_nocase(slice_trim(octets), SLICE("AUTH"));
 	if (!smtp->in_data)
 		return answer(s, handle_line(s, octets), secret ? SLICE("AUTH ...") : octets);
-	struct reply r = data_chunk(s, octets);
+	struct reply r = smtp->chunk.coming ? bdat_chunk(s, octets) : data_chunk(s, octets);
 	if (!smtp->in_data)
 		expect_line(s);
 	if (r.code == 0 && !r.silent)

@@ -1,0 +1,122 @@
+/* BDAT: a message in chunks whose sizes are said before (RFC 3030). Whatever is wrong with a chunk, its
+ * octets are counted out and never read as commands (§2); where the count itself is not known, or is more
+ * than anybody may send, the connection ends. */
+#include "smtp/internal.h"
+
+/* The answer waits until the chunk has been counted out. */
+static void refuse_chunk(struct chunk *chunk, int code, const char *enhanced, const char *why)
+{
+	chunk->code = code;
+	chunk->enhanced = enhanced;
+	chunk->why = why;
+}
+
+/* Each CR is followed by LF, each LF preceded by CR, over all chunks (RFC 5321 §2.3.8; only BINARYMIME
+ * would lift it). */
+static bool take_lines(struct transaction *tx, slice octets)
+{
+	for (size_t i = 0; i < octets.n; i++) {
+		if (tx->after_cr != (octets.p[i] == '\n'))
+			return false;
+		tx->after_cr = octets.p[i] == '\r';
+	}
+	if (octets.n)
+		tx->inside_line = octets.p[octets.n - 1] != '\n';
+	return true;
+}
+
+static void take(struct smtp *smtp, slice octets)
+{
+	struct transaction *tx = smtp->tx;
+
+	if (!take_lines(tx, octets)) {
+		refuse_chunk(&smtp->chunk, 554, "5.6.0",
+		    "a bare CR or LF in the message; lines end in CR LF");
+		return;
+	}
+	hops_take(&tx->hops, octets);
+	if (!tx->refused.fault)
+		tx_add(tx, octets);
+}
+
+static struct reply chunk_end(struct session *s)
+{
+	struct smtp *smtp = s->state;
+	struct transaction *tx = smtp->tx;
+	struct chunk *chunk = &smtp->chunk;
+
+	chunk->coming = smtp->in_data = false;
+	if (!chunk->code && chunk->last && tx->after_cr)
+		take(smtp, SLICE("x")); /* a CR at the very end stands alone */
+	if (chunk->code) {
+		tx_end(smtp);
+		return reply(s, chunk->code, chunk->enhanced, "%s", chunk->why);
+	}
+	if (chunk->last || tx->refused.fault) {
+		if (tx->inside_line)
+			take(smtp, SLICE("\r\n"));
+		return tx_commit(s);
+	}
+	return reply(s, 250, "2.0.0", "%llu octets taken", (unsigned long long)chunk->size);
+}
+
+struct reply bdat_chunk(struct session *s, slice octets)
+{
+	struct smtp *smtp = s->state;
+	struct chunk *chunk = &smtp->chunk;
+	slice ours = slice_head(octets, chunk->left < octets.n ? (size_t)chunk->left : octets.n);
+
+	chunk->left -= ours.n;
+	if (!chunk->code)
+		take(smtp, ours);
+	if (chunk->left)
+		return (struct reply){ 0 };
+	session_unread(s, octets.n - ours.n);
+	return chunk_end(s);
+}
+
+/* bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ];  end-marker = "LAST" */
+static bool parse_bdat(struct cursor *c, struct chunk *chunk)
+{
+	*chunk = (struct chunk){ 0 };
+	cursor_char(c, ' ', "a blank and the chunk's size");
+	chunk->size = chunk->left = cursor_number(c, INT64_MAX, "the chunk's size");
+	if (cursor_try_char(c, ' ')) {
+		chunk->last = slice_eq_nocase(cursor_skip(c, OCTET_ALPHA), SLICE("LAST"));
+		if (!chunk->last)
+			cursor_fail(c, "LAST");
+	}
+	return cursor_done(c);
+}
+
+struct reply cmd_bdat(struct session *s, struct cursor *c)
+{
+	struct smtp *smtp = s->state;
+	struct transaction *tx = smtp->tx;
+	struct chunk *chunk = &smtp->chunk;
+	struct reply r;
+
+	if (!parse_bdat(c, chunk)) {
+		r = reply_syntax(s, c);
+		r.turn = TURN_CLOSE;
+		return r;
+	}
+	if (chunk->size > smtp_conf->max_message) {
+		r = reply(s, 552, "5.3.4", "a message may have %llu octets",
+		    (unsigned long long)smtp_conf->max_message);
+		r.turn = TURN_CLOSE;
+		return r;
+	}
+	if (!tx)
+		refuse_chunk(chunk, 503, "5.5.1", "say MAIL first");
+	else if (tx->recipient_count == 0)
+		refuse_chunk(chunk, 554, "5.5.1", "no valid recipients");
+	else if (!tx->message && !tx->refused.fault)
+		tx_begin_message(s, tx);
+	if (chunk->left == 0)
+		return chunk_end(s);
+	chunk->coming = smtp->in_data = true;
+	session_want_chunk(s);
+	session_set_timeout(s, smtp_conf->data_timeout_ms);
+	return (struct reply){ .silent = true };
+}
