@@ -228,12 +228,14 @@ static void answered(void *context, bool ok, struct message_reader *in)
 	item->handed = false;
 	q.handed--;
 	if (!ok) {
-		/* deliver died, or could not even begin: the next one starts over; what was stored is known. */
-		item->attempts++;
-		if (in)
+		/* deliver died, or could not even begin: the next one starts over; what was stored is known.
+		 * Its deaths are no fault of the item: they do not make its pauses longer. */
+		if (in) {
+			item->attempts++;
 			retry_later(item);
-		else
+		} else {
 			list_push(&q.ready, &item->link);
+		}
 	} else if (!read_outcomes(item, in, &later, &hold)) {
 		log_recipient(
 		    item, 0, "delivery.malformed", SLICE("malformed answer from deliver"));

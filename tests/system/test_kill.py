@@ -36,6 +36,7 @@ class Ledger:
     def __init__(self):
         self.lock = threading.Lock()
         self.tried, self.octets, self.accepted = {}, {}, set()
+        self.ids = {}  # of the queue, to find a message in the log
         self.failed = []
         self.progress = 0.0  # of the kills
 
@@ -59,9 +60,10 @@ class Ledger:
             time.sleep(0.01)
         return None
 
-    def accept(self, name):
+    def accept(self, name, queue_id=None):
         with self.lock:
             self.accepted.add(name)
+            self.ids[name] = queue_id
 
 
 def send_some(server, ledger, pick):
@@ -75,8 +77,10 @@ def send_some(server, ledger, pick):
             name, octets = one
             client.mail("a@b.example")
             codes = {client.rcpt(f"{who}@example.org")[0] for who in ledger.tried[name]}
-            if codes == {250} and client.data(octets)[0] == 250:
-                ledger.accept(name)
+            if codes == {250}:
+                code, said = client.data(octets)
+                if code == 250:
+                    ledger.accept(name, said.decode().split()[-1])
             else:
                 client.rset()
     return True
@@ -170,7 +174,11 @@ def compare(server, ledger, who):
     allowed = {name for name, to in ledger.tried.items() if who in to}
     address = f"{who}@example.org"
     assert wanted
-    hauberk.wait_for(f"the mail of {who}", lambda: server.count(address) >= len(wanted), 60)
+    try:
+        hauberk.wait_for(f"the mail of {who}", lambda: server.count(address) >= len(wanted), 60)
+    except AssertionError:
+        tell(server, ledger, wanted - {name for name, _ in everything(server, address)})
+        raise
     hauberk.wait_for(f"the rest of {who}'s mail", lambda: nothing_waits(server), 60)
     found = {}
     for name, octets in everything(server, address):
@@ -181,6 +189,16 @@ def compare(server, ledger, who):
     assert not wanted - set(found), sorted(wanted - set(found))[:10]
     for name, got in found.items():
         assert got == ledger.octets[name], name
+
+
+def tell(server, ledger, missing):
+    """What the log says of some that did not come."""
+    print(server.must("status"))
+    lines = server.log().splitlines()
+    for name in sorted(missing)[:5]:
+        print(len(missing), "missing:", name, ledger.ids.get(name), ledger.tried[name])
+        print("\n".join(l for l in lines if ledger.ids.get(name) and ledger.ids[name] in l)[-3000:])
+    print("\n".join(lines[-30:]))
 
 
 def nothing_waits(server):
