@@ -152,6 +152,21 @@ static enum directory_answer only_account(struct directory *dir, struct arena *s
 	return answer;
 }
 
+enum directory_answer directory_find_oldest(
+    struct directory *dir, slice domain, struct account *account_out, struct error *error)
+{
+	struct arena *scratch = directory_turn(dir);
+	struct db_stmt *st = db_use(dir->db, Q_ACCOUNT_OLDEST);
+
+	*account_out = (struct account){ 0 };
+	db_bind_text(st, 1, domain.n ? searchable(scratch, domain, DIRECTORY_DOMAIN_MAX) : domain);
+	if (db_step(st))
+		directory_read_account(st, scratch, account_out);
+	if (!db_done(st, error))
+		return DIRECTORY_FAILED;
+	return account_out->id ? DIRECTORY_FOUND : DIRECTORY_NO_ACCOUNT;
+}
+
 enum directory_answer directory_find_login(
     struct directory *dir, slice name, struct account *account_out, struct error *error)
 {

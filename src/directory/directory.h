@@ -136,6 +136,10 @@ enum directory_answer directory_find_address(struct directory *dir, slice local,
  * limits is DIRECTORY_FAILED with FAULT_LIMIT. Without any account: DIRECTORY_NO_ACCOUNT. */
 enum directory_answer directory_resolve(struct directory *dir, slice local, slice domain,
     struct arena *arena, struct directory_recipients *out, struct error *error);
+/* Somebody must read what is sent to postmaster and abuse (RFC 5321 §4.5.1, RFC 2142): where nobody has the
+ * name, the oldest enabled account of the domain, or of all domains when it is empty. */
+enum directory_answer directory_find_oldest(
+    struct directory *dir, slice domain, struct account *account_out, struct error *error);
 /* "alice@example.test"; or "alice" when there is exactly one domain (else DIRECTORY_NO_DOMAIN). An alias
  * will do when it leads to exactly one account. */
 enum directory_answer directory_find_login(

@@ -644,6 +644,29 @@ static void a_detail_behind_a_plus_leads_to_the_address_without_it(void **state)
 	expect_leads(f, "ann+own@a.test", "ann+own");
 }
 
+static void the_oldest_account_reads_what_nobody_is_named_for(void **state)
+{
+	struct fixture *f = *state;
+	struct account account;
+
+	assert_int_equal(
+	    directory_find_oldest(f->dir, SLICE(""), &account, &f->error), DIRECTORY_NO_ACCOUNT);
+	add_people(f);
+	assert_int_equal(
+	    directory_find_oldest(f->dir, SLICE("A.test"), &account, &f->error), DIRECTORY_FOUND);
+	assert_slice(account.local, "ann");
+	assert_int_equal(
+	    directory_find_oldest(f->dir, SLICE("b.test"), &account, &f->error), DIRECTORY_FOUND);
+	assert_slice(account.local, "cy");
+	assert_true(
+	    directory_account_enable(f->dir, SLICE("ann"), SLICE("a.test"), false, &f->error));
+	assert_int_equal(
+	    directory_find_oldest(f->dir, SLICE(""), &account, &f->error), DIRECTORY_FOUND);
+	assert_slice(account.local, "bob");
+	assert_int_equal(directory_find_oldest(f->dir, SLICE("c.test"), &account, &f->error),
+	    DIRECTORY_NO_ACCOUNT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -671,6 +694,7 @@ int main(void)
 		WITH_DIR(aliases_are_listed_in_order),
 		WITH_DIR(a_directory_of_version_1_is_brought_up),
 		WITH_DIR(a_detail_behind_a_plus_leads_to_the_address_without_it),
+		WITH_DIR(the_oldest_account_reads_what_nobody_is_named_for),
 	};
 
 	return UNIT_RUN(tests);

@@ -66,6 +66,10 @@ static const struct db_query queries[Q_COUNT] = {
 	    "LEFT JOIN alias l ON l.domain = d.id AND l.folded = ?2 WHERE d.name = ?1" },
 	[Q_ACCOUNT_BY_ID] = { "account_by_id",
 	    ACCOUNT_COLUMNS " FROM account a JOIN domain d ON d.id = a.domain WHERE a.id = ?1" },
+	[Q_ACCOUNT_OLDEST] = { "account_oldest",
+	    ACCOUNT_COLUMNS
+	    " FROM account a JOIN domain d ON d.id = a.domain "
+	    "WHERE a.enabled <> 0 AND (d.name = ?1 OR ?1 = '') ORDER BY a.id LIMIT 1" },
 	[Q_ALIAS_ADD] = { "alias_add",
 	    "INSERT INTO alias(id, domain, local, folded, created) VALUES (?1, ?2, ?3, ?4, ?5)" },
 	[Q_ALIAS_NAME] = { "alias_name",

@@ -71,6 +71,31 @@ static slice domain_of(const struct address *to)
 	return to->domain.n ? to->domain : slice_of(smtp_conf->hostname);
 }
 
+/* Whom the address leads to. postmaster and abuse always lead to somebody (RFC 5321 §4.5.1, RFC 2142 §4);
+ * <postmaster> alone does so even where this host's name is no domain of ours. */
+static enum directory_answer resolve(struct directory *directory, struct session *s,
+    const struct address *to, struct directory_recipients *out, struct error *error)
+{
+	bool postmaster = slice_eq_nocase(to->local, SLICE("postmaster"));
+	enum directory_answer answer =
+	    directory_resolve(directory, to->local, domain_of(to), s->turn, out, error);
+	struct account account;
+
+	if (!postmaster && !slice_eq_nocase(to->local, SLICE("abuse")))
+		return answer;
+	if (answer == DIRECTORY_NO_DOMAIN ? to->domain.n > 0 : answer != DIRECTORY_NO_ACCOUNT)
+		return answer;
+	answer = directory_find_oldest(directory, domain_of(to), &account, error);
+	if (answer == DIRECTORY_NO_ACCOUNT)
+		answer = directory_find_oldest(directory, SLICE(""), &account, error);
+	if (answer == DIRECTORY_FOUND) {
+		out->accounts = ARENA_NEW(s->turn, struct account);
+		*out->accounts = account;
+		out->count = 1;
+	}
+	return answer;
+}
+
 struct reply cmd_rcpt(struct session *s, struct cursor *c)
 {
 	struct transaction *tx = ((struct smtp *)s->state)->tx;
@@ -92,8 +117,7 @@ struct reply cmd_rcpt(struct session *s, struct cursor *c)
 
 	enum directory_answer answer = DIRECTORY_FAILED;
 	if ((directory = smtp_directory(s, &error)))
-		answer = directory_resolve(directory, arguments.recipient.local,
-		    domain_of(&arguments.recipient), s->turn, &to, &error);
+		answer = resolve(directory, s, &arguments.recipient, &to, &error);
 	switch (answer) {
 	case DIRECTORY_NO_DOMAIN:
 		return not_ours(s, &arguments.recipient);

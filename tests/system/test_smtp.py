@@ -80,7 +80,8 @@ def test_mail_takes_good_addresses_and_refuses_bad_ones(server, path, code):
     ("<bob@example.org", "501"), ("<bob@@example.org>", "501"), ("<bob@example.org> FOO=1", "555"),
     ("<bob@example.org>, <ann@example.org>", "501"), ("<nobody@example.org>", "550 5.1.1"),
     ("<gone@example.org>", "550 5.2.1"), ("<BOB@Example.ORG>", "250"),
-    ('<"bob"@example.org>', "250"), ("<postmaster>", "550")])
+    ('<"bob"@example.org>', "250"), ("<postmaster>", "250"), ("<postmaster@example.org>", "250"),
+    ("<ABUSE@example.org>", "250"), ("<postmaster@elsewhere.example>", "550")])
 def test_rcpt_takes_good_addresses_and_refuses_bad_ones(server, path, code):
     with server.hello() as raw:
         raw.say("MAIL FROM:<ann@example.com>")
