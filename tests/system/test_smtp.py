@@ -48,7 +48,7 @@ def test_every_command_has_its_moment(server):
 
 @pytest.mark.parametrize("command,code", [
     ("BOGUS", "500"), ("", "500"), ("MAILFROM:<a@b.example>", "500"), ("EXPN staff", "502"),
-    ("BDAT 5 LAST", "502"), ("VRFY bob", "252"), ("VRFY", "501"), ("HELP", "214"),
+    ("BDAT 0 LAST", "503"), ("BDAT x", "501"), ("VRFY bob", "252"), ("VRFY", "501"), ("HELP", "214"),
     ("RSET now", "501"), ("QUIT now", "501"), ("DATA now", "503"), ("EHLO", "501"),
     ("EHLO a b", "501"), ("HELO c_d.example", "250"), ("NOOP anything at all", "250")])
 def test_small_commands_get_their_code(server, command, code):
