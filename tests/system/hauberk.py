@@ -405,6 +405,21 @@ class Server:
         assert raw.say("EHLO client.example").startswith("250")
         return raw
 
+    def half_message(self, octets=b"Subject: half\r\n\r\nno end"):
+        """A raw SMTP connection inside a message to bob."""
+        raw = self.hello()
+        for command in ("MAIL FROM:<a@b.example>", "RCPT TO:<bob@example.org>", "DATA"):
+            raw.say(command)
+        raw.send(octets)
+        return raw
+
+    def logged_in(self, user="bob@example.org"):
+        """A raw IMAP connection after LOGIN."""
+        raw = self.raw("imap_plain")
+        raw.line()
+        assert "OK" in raw.tagged(f'LOGIN {user} "{PASSWORD}"')
+        return raw
+
     def smtp(self, host="127.0.0.1", name="smtp"):
         return smtplib.SMTP(host, self.ports[name], timeout=30)
 

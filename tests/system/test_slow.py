@@ -46,11 +46,7 @@ def half_a_line(server):
 
 
 def half_a_message(server):
-    raw = server.hello()
-    for command in ("MAIL FROM:<a@b.example>", "RCPT TO:<bob@example.org>", "DATA"):
-        raw.say(command)
-    raw.send(b"Subject: half\r\n\r\nno end")
-    return raw
+    return server.half_message()
 
 
 def silent_in_auth(server):
@@ -88,10 +84,7 @@ def silent_imap(server):
 
 
 def silent_after_login(server):
-    raw = server.raw("imap_plain")
-    raw.line()
-    assert "OK" in raw.tagged(f'LOGIN bob@example.org "{PASSWORD}"')
-    return raw
+    return server.logged_in()
 
 
 def half_an_append(server):

@@ -29,21 +29,6 @@ def calm():
         server.kill()
 
 
-def logged_in(server, user="ann@example.org"):
-    raw = server.raw("imap_plain")
-    raw.line()
-    assert "OK" in raw.tagged(f'LOGIN {user} "{PASSWORD}"')
-    return raw
-
-
-def slow_sender(server):
-    raw = server.hello()
-    for command in ("MAIL FROM:<a@b.example>", "RCPT TO:<bob@example.org>", "DATA"):
-        raw.say(command)
-    raw.send(b"Subject: slow\r\n\r\nno e")
-    return raw
-
-
 def lazy_reader(server):
     one = socket.socket()
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -77,11 +62,11 @@ def readable(raws):
 
 
 def test_a_thousand_noops_end_while_all_others_are_stalled(calm):
-    smtp, imap = calm.hello(), logged_in(calm)
+    smtp, imap = calm.hello(), calm.logged_in("ann@example.org")
     idle = [calm.raw(("smtp", "imap_plain")[i % 2]) for i in range(IDLE)]
     for raw in idle:
         raw.line()
-    slow = [slow_sender(calm) for _ in range(SLOW)]
+    slow = [calm.half_message(b"Subject: slow\r\n\r\nno e") for _ in range(SLOW)]
     lazy = [lazy_reader(calm) for _ in range(LAZY)]
     auth = next(r["pid"] for r in calm.status() if r["role"] == "auth")
     for one in lazy:  # logged in, and the answer has begun
