@@ -4,6 +4,12 @@
 
 #include "main/manual.h"
 
+static void say(void *context, const char *text)
+{
+	(void)context;
+	fprintf(stderr, "%s\n", text);
+}
+
 static int show(const struct conf *conf, const struct conf_origin *origin, const char *path)
 {
 	struct arena *arena = arena_new(1 << 20);
@@ -48,8 +54,10 @@ static int run(int argc, char **argv)
 	bool good = command_conf(path, &conf, &origin);
 	if (!good)
 		return 1;
-	if (!shows)
+	if (!shows) {
+		conf_warn(&conf, &origin, path, say, NULL);
 		printf("%s: good\n", path);
+	}
 	return shows ? show(&conf, &origin, path) : 0;
 }
 

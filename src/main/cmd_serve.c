@@ -18,15 +18,8 @@ static bool open_all(const struct conf *conf, struct supervised *what, struct er
 
 	if (!open_state(conf, &what->users, smtp, error) || !open_lock(conf, error))
 		return false;
-	if (conf->tls_certificate[0] && !open_check_certificate(conf, error))
+	if (!open_tls(conf, &what->tls, error))
 		return false;
-	if (conf->tls_certificate[0]) {
-		what->certificate_fd = open_sealed(conf->tls_certificate, "certificate", error);
-		what->key_fd =
-		    what->certificate_fd < 0 ? -1 : open_sealed(conf->tls_key, "key", error);
-		if (what->key_fd < 0)
-			return false;
-	}
 	for (int i = 0; i < conf->listener_count; i++)
 		if ((what->listener_fds[i] = open_listener(&conf->listeners[i], error)) < 0)
 			return false;
@@ -47,6 +40,12 @@ static void raise_limits(void)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+}
+
+static void warn(void *context, const char *text)
+{
+	(void)context;
+	log_warn("conf.warning", kv_str("why", text));
 }
 
 static int run(int argc, char **argv)
@@ -77,12 +76,9 @@ static int run(int argc, char **argv)
 	    strcmp(conf.log_level, "debug") == 0      ? LOG_DEBUG
 		: strcmp(conf.log_level, "warn") == 0 ? LOG_WARN
 						      : LOG_INFO);
+	conf_warn(&conf, &origin, path, warn, NULL);
 	raise_limits();
-	what = (struct supervised){ .conf = &conf,
-		.conf_path = path,
-		.control_fd = -1,
-		.certificate_fd = -1,
-		.key_fd = -1 };
+	what = (struct supervised){ .conf = &conf, .conf_path = path, .control_fd = -1 };
 	/* main keeps the private key for a role keys to come. */
 	if (!sandbox_hide(&error) || !users_find(!as_user, &what.users, &error) ||
 	    !open_all(&conf, &what, &error)) {

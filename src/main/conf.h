@@ -11,9 +11,21 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "net/session.h"
+#include "net/tls_settings.h"
 #include "proc/role.h"
 
 #define CONF_LISTENERS 32
+
+/* What is allowed in handshakes. The files' texts are main's; roles get what is in them. */
+struct conf_tls {
+	const char *certificate, *key; /* files; "": none */
+	const char *allowed_versions;  /* "TLSv1.2 TLSv1.3" */
+	const char *cipher_suite, *cipher_suite13;
+	bool server_order;
+	const char *client_auth; /* "no", "optional", "required" */
+	const char *client_ca;   /* file */
+	int64_t client_depth;
+};
 
 struct conf_listener {
 	const char *protocol; /* "smtp", "imap", "pop3" */
@@ -22,6 +34,7 @@ struct conf_listener {
 	const char *tls; /* "no", "starttls", "always" */
 	bool plain_login;
 	bool submission;
+	struct conf_tls handshake; /* where it says nothing, as the group tls does */
 };
 
 struct conf {
@@ -29,8 +42,7 @@ struct conf {
 	const char *state_dir;
 	const char *run_dir;
 	const char *log_level;
-	const char *tls_certificate;
-	const char *tls_key;
+	struct conf_tls tls;
 	const char *auth_scram;
 	bool auth_scram_plus;
 	int64_t auth_max_failures, auth_failure_window_ms;
@@ -56,6 +68,8 @@ struct conf_row {
 	const char *choices;  /* "a|b|c" */
 	unsigned roles;       /* ROLE_BIT()s that are told */
 	const char *help;     /* one line */
+	const char
+	    *inherits; /* of a listener: the setting that speaks where the listener does not */
 };
 
 extern const struct conf_row conf_rows[];
@@ -63,9 +77,14 @@ extern const size_t conf_row_count;
 extern const struct conf_row conf_listener_rows[];
 extern const size_t conf_listener_row_count;
 
+#define CONF_ROWS          96
+#define CONF_LISTENER_ROWS 24
+
 /* Where a row's value came from: the line of the file, 0 for the default. */
 struct conf_origin {
-	int lines[64]; /* by row */
+	int lines[CONF_ROWS]; /* by row */
+	int listeners[CONF_LISTENERS];
+	int listener_lines[CONF_LISTENERS][CONF_LISTENER_ROWS];
 };
 
 /* Reads the file. Every mistake is said with file and line through complain(context, text); false when
@@ -73,9 +92,18 @@ struct conf_origin {
 bool conf_read(const char *path, struct arena *arena, struct conf *conf_out,
     struct conf_origin *origin_out, void (*complain)(void *context, const char *text),
     void *context);
-/* Checks what the rows cannot: files that must be there, listeners that contradict each other. */
-bool conf_check(const struct conf *conf, const char *path,
+/* Checks what the rows cannot: files that must be there, listeners that contradict each other, what
+ * OpenSSL would refuse. */
+bool conf_check(const struct conf *conf, const struct conf_origin *origin, const char *path,
     void (*complain)(void *context, const char *text), void *context);
+/* Says what is allowed and should not be. */
+void conf_warn(const struct conf *conf, const struct conf_origin *origin, const char *path,
+    void (*warn)(void *context, const char *text), void *context);
+/* conf_tls.c: the part of both that is about TLS. */
+bool conf_tls_check(const struct conf *conf, const struct conf_origin *origin, const char *path,
+    void (*complain)(void *context, const char *text), void *context);
+/* What net/ is told of it; client_ca is the content of that file. */
+struct tls_settings conf_tls_settings(const struct conf_tls *tls, slice client_ca);
 /* Sets one row's value from text; false and a text of what is wrong. */
 bool conf_set(
     const struct conf_row *row, void *where, slice text, struct arena *arena, struct error *error);

@@ -55,7 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena = arena_new(1 << 20);
 	if (conf_read(path, arena, &conf, &origin, ignore, NULL)) {
 		check_rows(&conf, arena);
-		conf_check(&conf, path, ignore, NULL);
+		conf_check(&conf, &origin, path, ignore, NULL);
+		conf_warn(&conf, &origin, path, ignore, NULL);
 	}
 	arena_free(arena);
 	return 0;

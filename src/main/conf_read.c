@@ -124,10 +124,12 @@ static void read_setting(struct reader *r, const char *name, const config_settin
 
 static void read_listener(struct reader *r, const config_setting_t *s)
 {
-	struct conf_listener *l = &r->conf->listeners[r->conf->listener_count++];
+	int n = r->conf->listener_count++, *lines = r->origin->listener_lines[n];
+	struct conf_listener *l = &r->conf->listeners[n];
 	int line = (int)config_setting_source_line(s);
-	bool given[16] = { false };
 	struct error error;
+
+	r->origin->listeners[n] = line;
 
 	for (int i = 0; i < config_setting_length(s); i++) {
 		const config_setting_t *one = config_setting_get_elem(s, (unsigned)i);
@@ -140,15 +142,17 @@ static void read_listener(struct reader *r, const config_setting_t *s)
 			    (int)config_setting_source_line(one));
 			continue;
 		}
-		given[row - conf_listener_rows] = true;
+		lines[row - conf_listener_rows] = (int)config_setting_source_line(one);
 		read_row(r, row, l, one);
 	}
 	for (size_t i = 0; i < conf_listener_row_count; i++) {
 		const struct conf_row *row = &conf_listener_rows[i];
 
-		if (!given[i] && row->fallback)
+		if (lines[i] || row->inherits)
+			continue;
+		if (row->fallback)
 			conf_set(row, l, slice_of(row->fallback), r->arena, &error);
-		else if (!given[i])
+		else
 			complain_at(r, line,
 			    arena_printf(
 				r->arena, "this listener has no \"%s\": %s", row->name, row->help));
@@ -189,6 +193,25 @@ static void read_group(struct reader *r, const char *prefix, const config_settin
 		else
 			read_setting(
 			    r, prefix[0] ? arena_printf(r->arena, "%s.%s", prefix, name) : name, s);
+	}
+}
+
+/* The group that a listener inherits from may stand behind it in the file. */
+static void inherit(struct reader *r)
+{
+	struct error error;
+
+	for (int i = 0; i < r->conf->listener_count; i++) {
+		for (size_t j = 0; j < conf_listener_row_count; j++) {
+			const struct conf_row *row = &conf_listener_rows[j];
+
+			if (!row->inherits || r->origin->listener_lines[i][j])
+				continue;
+			const struct conf_row *from =
+			    conf_row_find(conf_rows, conf_row_count, slice_of(row->inherits));
+			conf_set(row, &r->conf->listeners[i],
+			    slice_of(conf_value(from, r->conf, r->arena)), r->arena, &error);
+		}
 	}
 }
 
@@ -233,6 +256,7 @@ bool conf_read(const char *path, struct arena *arena, struct conf *conf_out,
 	if (config_read_file(&config, path) == CONFIG_TRUE) {
 		read_group(&r, "", config_root_setting(&config));
 		check_given(&r);
+		inherit(&r);
 	} else {
 		complain_at(&r, config_error_line(&config), config_error_text(&config));
 	}
@@ -256,7 +280,7 @@ static const char *listener_fault(
 
 	if (!is_address(l->address))
 		return arena_printf(arena, "\"%s\" is not an IPv4 or IPv6 address", l->address);
-	if (wants_tls && (!conf->tls_certificate[0] || !conf->tls_key[0]))
+	if (wants_tls && !l->handshake.certificate[0] && !l->handshake.key[0])
 		return "it offers TLS, but tls.certificate and tls.key are not set; set them, or tls = \"no\"";
 	if (l->submission && strcmp(l->protocol, "smtp") != 0)
 		return "submission is a setting of smtp listeners only";
@@ -266,22 +290,12 @@ static const char *listener_fault(
 	return NULL;
 }
 
-bool conf_check(const struct conf *conf, const char *path, void (*complain)(void *, const char *),
-    void *context)
+bool conf_check(const struct conf *conf, const struct conf_origin *origin, const char *path,
+    void (*complain)(void *, const char *), void *context)
 {
 	struct arena *arena = arena_new(1 << 20);
-	const char *files[] = { conf->tls_certificate, conf->tls_key };
-	const char *names[] = { "tls.certificate", "tls.key" };
-	bool ok = true;
+	bool ok = conf_tls_check(conf, origin, path, complain, context);
 
-	for (int i = 0; i < 2; i++) {
-		if (files[i][0] && access(files[i], R_OK) < 0) {
-			complain(context,
-			    arena_printf(
-				arena, "%s: %s: cannot read %s: %m", path, names[i], files[i]));
-			ok = false;
-		}
-	}
 	if (conf->listener_count == 0) {
 		complain(context,
 		    arena_printf(arena, "%s: no listeners: nothing would be served", path));
@@ -294,8 +308,9 @@ bool conf_check(const struct conf *conf, const char *path, void (*complain)(void
 
 		if (fault) {
 			complain(context,
-			    arena_printf(arena, "%s: listener %s %s port %lld: %s", path,
-				l->protocol, l->address, (long long)l->port, fault));
+			    arena_printf(arena, "%s:%d: listener %s %s port %lld: %s", path,
+				origin->listeners[i], l->protocol, l->address, (long long)l->port,
+				fault));
 			ok = false;
 		}
 	}

@@ -8,6 +8,8 @@
 #define IMAP        ROLE_BIT(ROLE_IMAP)
 #define AT(member)  offsetof(struct conf, member)
 #define LAT(member) offsetof(struct conf_listener, member)
+#define TAT(member) (AT(tls) + offsetof(struct conf_tls, member))
+#define HAT(member) (LAT(handshake) + offsetof(struct conf_tls, member))
 #define KIB         1024LL
 #define SECOND      1000LL
 
@@ -21,10 +23,25 @@ const struct conf_row conf_rows[] = {
 	    "folder of the socket for commands" },
 	{ "logLevel", CONF_CHOICE, AT(log_level), 0, 0, "info", "debug|info|warn", ALL_ROLES,
 	    "lowest level of the log lines written" },
-	{ "tls.certificate", CONF_TEXT, AT(tls_certificate), 0, 4000, "", NULL, 0,
+	{ "tls.certificate", CONF_TEXT, TAT(certificate), 0, 4000, "", NULL, 0,
 	    "file with the certificate chain in PEM, leaf first; ECDSA" },
-	{ "tls.key", CONF_TEXT, AT(tls_key), 0, 4000, "", NULL, 0,
+	{ "tls.key", CONF_TEXT, TAT(key), 0, 4000, "", NULL, 0,
 	    "file with the private key of the certificate in PEM" },
+	{ "tls.allowedVersions", CONF_TEXT, TAT(allowed_versions), 1, 100, "TLSv1.2 TLSv1.3", NULL, 0,
+	    "versions spoken, of TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; the first two are outdated (RFC 8996)" },
+	{ "tls.cipherSuite", CONF_TEXT, TAT(cipher_suite), 1, 2000, "DEFAULT", NULL, 0,
+	    "ciphers up to TLS 1.2, best first, as openssl-ciphers(1) writes them" },
+	{ "tls.cipherSuite13", CONF_TEXT, TAT(cipher_suite13), 1, 400,
+	    "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", NULL, 0,
+	    "ciphers of TLS 1.3, best first" },
+	{ "tls.preferServerCipherSuiteOrder", CONF_BOOL, TAT(server_order), 0, 0, "true", NULL, 0,
+	    "the best cipher by our list is taken; false: by the client's" },
+	{ "tls.requestClientAuth", CONF_CHOICE, TAT(client_auth), 0, 0, "no", "no|optional|required", 0,
+	    "ask clients for a certificate; optional: who has none, or one of strangers, is served too" },
+	{ "tls.clientCA", CONF_TEXT, TAT(client_ca), 0, 4000, "", NULL, 0,
+	    "file with the certificates in PEM of those who sign clients' certificates" },
+	{ "tls.clientDepth", CONF_NUMBER, TAT(client_depth), 0, 20, "5", NULL, 0,
+	    "most authorities between one of clientCA and a client's certificate" },
 	{ "auth.scram", CONF_CHOICE, AT(auth_scram), 0, 0, "auto", "auto|yes|no", SMTP | IMAP,
 	    "offer SCRAM-SHA-256; auto: while every account has a verifier for it" },
 	{ "auth.scramPlus", CONF_BOOL, AT(auth_scram_plus), 0, 0, "true", NULL, SMTP | IMAP,
@@ -70,19 +87,43 @@ const struct conf_row conf_rows[] = {
 };
 const size_t conf_row_count = sizeof conf_rows / sizeof conf_rows[0];
 
+/* Roles are told no paths: what a file holds reaches them as a descriptor, also when it changes. */
 const struct conf_row conf_listener_rows[] = {
-	{ "protocol", CONF_CHOICE, LAT(protocol), 0, 0, NULL, "smtp|imap|pop3", 0,
+	{ "protocol", CONF_CHOICE, LAT(protocol), 0, 0, NULL, "smtp|imap|pop3", SMTP | IMAP,
 	    "what is spoken there" },
-	{ "address", CONF_TEXT, LAT(address), 1, 60, NULL, NULL, 0,
+	{ "address", CONF_TEXT, LAT(address), 1, 60, NULL, NULL, SMTP | IMAP,
 	    "IPv4 or IPv6 address to listen on; \"0.0.0.0\" and \"::\" are all of theirs" },
-	{ "port", CONF_NUMBER, LAT(port), 1, 65535, NULL, NULL, 0,
+	{ "port", CONF_NUMBER, LAT(port), 1, 65535, NULL, NULL, SMTP | IMAP,
 	    "TCP port" },
-	{ "tls", CONF_CHOICE, LAT(tls), 0, 0, "starttls", "no|starttls|always", 0,
+	{ "tls", CONF_CHOICE, LAT(tls), 0, 0, "starttls", "no|starttls|always", SMTP | IMAP,
 	    "whether TLS is offered, or spoken from the first octet" },
-	{ "plainLogin", CONF_BOOL, LAT(plain_login), 0, 0, "false", NULL, 0,
+	{ "plainLogin", CONF_BOOL, LAT(plain_login), 0, 0, "false", NULL, SMTP | IMAP,
 	    "accept passwords without TLS; for tests on loopback" },
-	{ "submission", CONF_BOOL, LAT(submission), 0, 0, "false", NULL, 0,
+	{ "submission", CONF_BOOL, LAT(submission), 0, 0, "false", NULL, SMTP | IMAP,
 	    "SMTP of our own users: nothing without a login (RFC 6409)" },
+	{ "certificate", CONF_TEXT, HAT(certificate), 0, 4000, "", NULL, 0,
+	    "file with its own certificate chain in PEM, leaf first; ECDSA", "tls.certificate" },
+	{ "key", CONF_TEXT, HAT(key), 0, 4000, "", NULL, 0,
+	    "file with the private key of its own certificate in PEM", "tls.key" },
+	{ "allowedVersions", CONF_TEXT, HAT(allowed_versions), 1, 100, "", NULL, SMTP | IMAP,
+	    "versions of TLS spoken", "tls.allowedVersions" },
+	{ "cipherSuite", CONF_TEXT, HAT(cipher_suite), 1, 2000, "", NULL, SMTP | IMAP,
+	    "ciphers up to TLS 1.2, best first", "tls.cipherSuite" },
+	{ "cipherSuite13", CONF_TEXT, HAT(cipher_suite13), 1, 400, "", NULL, SMTP | IMAP,
+	    "ciphers of TLS 1.3, best first", "tls.cipherSuite13" },
+	{ "preferServerCipherSuiteOrder", CONF_BOOL, HAT(server_order), 0, 0, "", NULL, SMTP | IMAP,
+	    "the best cipher by our list is taken; false: by the client's",
+	    "tls.preferServerCipherSuiteOrder" },
+	{ "requestClientAuth", CONF_CHOICE, HAT(client_auth), 0, 0, "", "no|optional|required", SMTP | IMAP,
+	    "ask clients for a certificate", "tls.requestClientAuth" },
+	{ "clientCA", CONF_TEXT, HAT(client_ca), 0, 4000, "", NULL, 0,
+	    "file with the certificates in PEM of those who sign clients' certificates", "tls.clientCA" },
+	{ "clientDepth", CONF_NUMBER, HAT(client_depth), 0, 20, "", NULL, SMTP | IMAP,
+	    "most authorities between one of clientCA and a client's certificate", "tls.clientDepth" },
 };
 const size_t conf_listener_row_count = sizeof conf_listener_rows / sizeof conf_listener_rows[0];
 /* clang-format on */
+
+_Static_assert(sizeof conf_rows / sizeof conf_rows[0] <= CONF_ROWS, "no line for each row");
+_Static_assert(sizeof conf_listener_rows / sizeof conf_listener_rows[0] <= CONF_LISTENER_ROWS,
+    "no line for each row of a listener");

@@ -305,17 +305,72 @@ static void what_cannot_be_together_is_found(void **state)
 		      "{ protocol = \"imap\"; address = \"here\"; port = 143; tls = \"no\"; },"
 		      "{ protocol = \"pop3\"; address = \"::1\"; port = 995; tls = \"always\"; },"
 		      "{ protocol = \"pop3\"; address = \"::1\"; port = 110; tls = \"no\"; "
-		      "submission = true; });"
-		      "tls = { certificate = \"/no/such/file\"; };"));
-	assert_false(conf_check(&conf, path, complain, NULL));
+		      "submission = true; });"));
+	assert_false(conf_check(&conf, &origin, path, complain, NULL));
 	assert_said("another listener has the same address and port");
 	assert_said("\"here\" is not an IPv4 or IPv6 address");
 	assert_said("port 995: it offers TLS, but tls.certificate and tls.key are not set");
 	assert_said("submission is a setting of smtp listeners only");
-	assert_said("tls.certificate: cannot read /no/such/file");
 	assert_true(read_text("hostname = \"a\";"));
-	assert_false(conf_check(&conf, path, complain, NULL));
+	assert_false(conf_check(&conf, &origin, path, complain, NULL));
 	assert_said("no listeners");
+}
+
+/* Each at its line, of the group and of a listener; what is inherited only once. */
+static void what_tls_cannot_be_is_found(void **state)
+{
+	assert_true(read_text("hostname = \"a\"; tls = {\n"
+			      "certificate = \"/no/such/file\"; key = \"/no/such/key\";\n"
+			      "allowedVersions = \"TLSv1.2 SSLv3\";\n"
+			      "requestClientAuth = \"optional\"; };\n"
+			      "listeners = ("
+			      "{ protocol = \"imap\"; address = \"::1\"; port = 143;\n"
+			      "certificate = \"/etc/hostname\"; },"
+			      "{ protocol = \"smtp\"; address = \"::1\"; port = 25;\n"
+			      "key = \"/etc/hostname\";\n"
+			      "allowedVersions = \" \";\n"
+			      "cipherSuite = \"NO-SUCH-CIPHER\";\n"
+			      "cipherSuite13 = \"DEFAULT\";\n"
+			      "clientCA = \"/dev/zero\"; });"));
+	assert_false(conf_check(&conf, &origin, path, complain, NULL));
+	assert_said(":2: tls.certificate: cannot read /no/such/file");
+	assert_said(":2: tls.key: cannot read /no/such/key");
+	assert_said(":3: tls.allowedVersions: there is no version \"SSLv3\"");
+	assert_said(":4: tls.requestClientAuth: certificates of clients are asked for, but");
+	assert_said(":6: certificate: there is no key for it");
+	assert_said(":7: key: there is no certificate for it");
+	assert_said(":8: allowedVersions: it names no version of TLS");
+	assert_said(":9: cipherSuite: openssl knows no cipher in \"NO-SUCH-CIPHER\"");
+	assert_said(":10: cipherSuite13: openssl refuses \"DEFAULT\" for TLS 1.3");
+	assert_said(":11: clientCA: cannot read /dev/zero: not a file");
+	int lines = 0;
+	for (size_t i = 0; i < said.n; i++)
+		lines += said.p[i] == '\n';
+	assert_int_equal(lines, 10);
+}
+
+static void a_listener_inherits_from_a_group_that_stands_behind_it(void **state)
+{
+	assert_true(read_text("hostname = \"a\"; listeners = ("
+			      "{ protocol = \"imap\"; address = \"::1\"; port = 1; },"
+			      "{ protocol = \"imap\"; address = \"::1\"; port = 2;\n"
+			      "allowedVersions = \"TLSv1.3\"; clientDepth = 1;\n"
+			      "preferServerCipherSuiteOrder = true; });"
+			      "tls = { allowedVersions = \"TLSv1 TLSv1.2\"; clientDepth = 7;"
+			      "preferServerCipherSuiteOrder = false; };"));
+	const struct conf_tls *one = &conf.listeners[0].handshake,
+			      *two = &conf.listeners[1].handshake;
+	assert_string_equal(one->allowed_versions, "TLSv1 TLSv1.2");
+	assert_string_equal(two->allowed_versions, "TLSv1.3");
+	assert_int_equal(one->client_depth, 7);
+	assert_int_equal(two->client_depth, 1);
+	assert_false(one->server_order);
+	assert_true(two->server_order);
+	assert_string_equal(two->client_auth, "no");
+	conf_warn(&conf, &origin, path, complain, NULL);
+	assert_string_equal(said.p,
+	    ":3: warning: TLS 1.0 and 1.1 are outdated and weaken what is "
+	    "sent (RFC 8996); for clients that know nothing else\n");
 }
 
 int main(void)
@@ -331,6 +386,8 @@ int main(void)
 		cmocka_unit_test(listeners_are_a_list_of_at_most_32),
 		cmocka_unit_test(a_senseless_file_costs_little),
 		cmocka_unit_test(what_cannot_be_together_is_found),
+		cmocka_unit_test(what_tls_cannot_be_is_found),
+		cmocka_unit_test(a_listener_inherits_from_a_group_that_stands_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

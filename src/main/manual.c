@@ -109,7 +109,9 @@ static void put_row(FILE *out, const struct conf_row *row)
 	put_text(out, row->help);
 	fputs(".\n.Pq ", out);
 	put_range(out, row);
-	if (!row->fallback) {
+	if (row->inherits) {
+		fprintf(out, "; default that of %s", row->inherits);
+	} else if (!row->fallback) {
 		fputs("; must be given", out);
 	} else if (row->fallback[0]) {
 		fputs("; default ", out);

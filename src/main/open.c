@@ -13,9 +13,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "vault/keys.h"
-
-#define SECRET_MAX (1 << 20)
 
 static socklen_t listener_address(const struct conf_listener *l, struct sockaddr_storage *out)
 {
@@ -75,43 +72,17 @@ int open_control(const struct conf *conf, const struct users *users, struct erro
 	return -1;
 }
 
-int open_sealed(const char *path, const char *name, struct error *error)
+int open_sealed(slice content, const char *name, struct error *error)
 {
-	struct buf content;
-	int fd = -1;
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	buf_init(&content, SECRET_MAX);
-	if (file_read(path, &content, error)) {
-		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-		if (fd < 0 || !file_write_all(fd, buf_slice(&content), error) ||
-		    fcntl(fd, F_ADD_SEALS,
-			F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
-			error_local(error, "cannot keep %s in memory: %s", path, strerror(errno));
-			if (fd >= 0)
-				close(fd);
-			fd = -1;
-		}
-	}
-	if (content.p)
-		explicit_bzero(content.p, content.cap);
-	buf_free(&content);
-	return fd;
-}
-
-bool open_check_certificate(const struct conf *conf, struct error *error)
-{
-	struct buf certificate, key;
-
-	buf_init(&certificate, SECRET_MAX);
-	buf_init(&key, SECRET_MAX);
-	bool ok = file_read(conf->tls_certificate, &certificate, error) &&
-	    file_read(conf->tls_key, &key, error) &&
-	    keys_match(buf_slice(&certificate), buf_slice(&key), error);
-	if (key.p)
-		explicit_bzero(key.p, key.cap);
-	buf_free(&certificate);
-	buf_free(&key);
-	return ok;
+	if (fd >= 0 && file_write_all(fd, content, error) &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0)
+		return fd;
+	error_local(error, "cannot keep the %s in memory: %s", name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 /* A folder with its owner and mode, also where it is there already from an earlier start. Its parent is

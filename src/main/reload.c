@@ -14,10 +14,11 @@ static bool same_value(const struct conf_row *row, const void *one, const void *
 	return same;
 }
 
+/* Files that main reads are handed over when they change: nobody must start anew for their names. */
 static bool same_listener(const struct conf_listener *one, const struct conf_listener *other)
 {
 	for (size_t i = 0; i < conf_listener_row_count; i++)
-		if (!same_value(&conf_listener_rows[i], one, other))
+		if (conf_listener_rows[i].roles && !same_value(&conf_listener_rows[i], one, other))
 			return false;
 	return true;
 }
@@ -87,18 +88,15 @@ static bool uses(const struct supervised *what, int fd)
 	for (int i = 0; i < what->conf->listener_count; i++)
 		if (what->listener_fds[i] == fd)
 			return true;
-	return fd == what->certificate_fd || fd == what->key_fd;
+	return false;
 }
 
-void reload_close(const struct supervised *old, const struct supervised *now)
+void reload_close(struct supervised *old, const struct supervised *now)
 {
 	for (int i = 0; i < old->conf->listener_count; i++)
 		if (old->listener_fds[i] >= 0 && !uses(now, old->listener_fds[i]))
 			close(old->listener_fds[i]);
-	if (old->certificate_fd >= 0 && !uses(now, old->certificate_fd))
-		close(old->certificate_fd);
-	if (old->key_fd >= 0 && !uses(now, old->key_fd))
-		close(old->key_fd);
+	open_tls_close(&old->tls);
 }
 
 static bool open_parts(const struct supervised *now, struct supervised *next, struct error *error)
@@ -112,14 +110,7 @@ static bool open_parts(const struct supervised *now, struct supervised *next, st
 		if (next->listener_fds[i] < 0)
 			return false;
 	}
-	if (!conf->tls_certificate[0])
-		return true;
-	if (!open_check_certificate(conf, error))
-		return false;
-	next->certificate_fd = open_sealed(conf->tls_certificate, "certificate", error);
-	if (next->certificate_fd >= 0)
-		next->key_fd = open_sealed(conf->tls_key, "key", error);
-	return next->key_fd >= 0;
+	return true;
 }
 
 bool reload_open(const struct supervised *now, const struct conf *conf, struct supervised *next,
@@ -127,7 +118,8 @@ bool reload_open(const struct supervised *now, const struct conf *conf, struct s
 {
 	*next = *now;
 	next->conf = conf;
-	next->certificate_fd = next->key_fd = -1;
+	if (!open_tls(conf, &next->tls, error))
+		return false;
 	for (int i = 0; i < CONF_LISTENERS; i++)
 		next->listener_fds[i] = -1;
 	if (open_parts(now, next, error))

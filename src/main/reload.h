@@ -11,10 +11,10 @@ unsigned reload_affected(const struct conf *before, const struct conf *after);
 /* Name of a setting that differs and that only a new start can change; NULL: there is none. */
 const char *reload_fixed(const struct conf *before, const struct conf *after);
 /* Opens what the new configuration needs into *next, which begins as a copy of what there is: listening
- * sockets (those that stay are kept), certificate and key. On failure nothing has changed. */
+ * sockets (those that stay are kept), certificates and keys. On failure nothing has changed. */
 bool reload_open(const struct supervised *now, const struct conf *conf, struct supervised *next,
     struct error *error);
 /* Closes what *old has and *now does not use any more. */
-void reload_close(const struct supervised *old, const struct supervised *now);
+void reload_close(struct supervised *old, const struct supervised *now);
 
 #endif

@@ -10,11 +10,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "main/command.h"
-#include "net/tls.h"
+#include "main/open_tls.h"
 #include "proc/shared.h"
 #include "proc/stats.h"
 
@@ -40,35 +39,6 @@ int role_descriptor(const struct role_start *s, const char *name)
 const char *role_path(struct role_start *s, const char *below)
 {
 	return arena_printf(s->arena, "%s/%s", s->conf.state_dir, below);
-}
-
-#define CERTIFICATE "certificate "
-
-struct tls_context *role_tls_of(const char *name, int fd, struct error *error)
-{
-	struct tls_context *context = NULL;
-	struct buf chain;
-
-	buf_init(&chain, 1 << 20);
-	if (file_read_fd(fd, "certificate", &chain, error))
-		context = tls_context_new(
-		    buf_slice(&chain), slice_from(slice_of(name), sizeof CERTIFICATE - 1), error);
-	buf_free(&chain);
-	return context;
-}
-
-bool role_tls(struct role_start *s, struct tls_context **out, struct error *error)
-{
-	*out = NULL;
-	for (int i = 0; i < s->descriptor_count; i++) {
-		const char *name = s->descriptors[i].name;
-
-		if (!slice_starts(slice_of(name), SLICE(CERTIFICATE)))
-			continue;
-		*out = role_tls_of(name, s->descriptors[i].fd, error);
-		return *out != NULL;
-	}
-	return true;
 }
 
 /* The second of the start above, the process's number, then room for 16 million sessions a second. */
@@ -98,8 +68,7 @@ int role_listeners(
 			continue;
 		out[n++] = (struct listener){
 			.fd = role_descriptor(s, arena_printf(s->arena, "listener %d", i)),
-			.name = arena_printf(
-			    s->arena, "%s %s:%lld", protocol, l->address, (long long)l->port),
+			.name = open_listener_name(l, s->arena),
 			.protocol = p,
 			.tls = strcmp(l->tls, "always") == 0 ? LISTENER_TLS
 			    : strcmp(l->tls, "no") == 0      ? LISTENER_CLEAR
@@ -131,7 +100,7 @@ static void take_descriptor(struct call *call)
 {
 	slice text = message_get_text(&call->in);
 	struct error error;
-	char name[80];
+	char name[160];
 
 	/* Not in the start's arena: that never ends, and renewals never stop. */
 	snprintf(name, sizeof name, "%.*s", SLICE_ARG(text));

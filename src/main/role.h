@@ -12,7 +12,7 @@
 #include "proc/peers.h"
 #include "proc/sandbox.h"
 
-#define ROLE_DESCRIPTORS 48
+#define ROLE_DESCRIPTORS (3 * CONF_LISTENERS + 8)
 
 /* What a role was given. */
 struct role_start {
@@ -52,11 +52,7 @@ extern const struct role_program role_control, role_keys, role_auth, role_queue,
 int role_descriptor(const struct role_start *start, const char *name);
 /* A path below the state folder, in the start's arena. */
 const char *role_path(struct role_start *start, const char *below);
-/* What smtp and imap share. The context of the certificate that was given; NULL and no error's text when
- * none was. */
-bool role_tls(struct role_start *start, struct tls_context **out, struct error *error);
-/* The same of a certificate that came as a descriptor "certificate KEY". */
-struct tls_context *role_tls_of(const char *name, int fd, struct error *error);
+/* What smtp and imap share. */
 /* Where this process's session ids begin: no two processes of a server's life share one. */
 uint64_t role_first_session(const struct role_start *start);
 /* How long a TLS handshake may take where a client may be silent for so long. */

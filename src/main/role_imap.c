@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "imap/imap.h"
 #include "main/role_sessions.h"
+#include "main/role_tls.h"
 #include "net/ask.h"
 #include "pop3/pop3.h"
 
@@ -129,15 +130,15 @@ static bool start_imap(struct role_start *start, struct error *error)
 	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
 	imap_init(&host);
 	pop3_init(&host);
-	if (!role_tls(start, &config.tls, error))
+	int n = role_listeners(start, "imap", &imap_protocol, listeners);
+	n += role_listeners(start, "pop3", &pop3_protocol, listeners + n);
+	if (!role_tls_start(start, listeners, n, error))
 		return false;
 	if (!store_warm_up(error))
 		return false;
 	sandbox_imap(&sandbox, accounts_path, role_path(start, "directory"));
 	if (!sandbox_lock(&sandbox, error))
 		return false;
-	int n = role_listeners(start, "imap", &imap_protocol, listeners);
-	n += role_listeners(start, "pop3", &pop3_protocol, listeners + n);
 	struct role_sessions sessions = {
 		.listeners = listeners, .listener_count = n, .grace_ms = GRACE_MS
 	};

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "main/role_tls.h"
 #include "vault/sasl.h"
 
 /* The gate before the role auth: how long a login waits; when auth counts as gone, and for how long. */
@@ -41,6 +42,7 @@ bool role_sessions_start(struct role_start *start, const struct reactor_config *
 	sasl_set_gate(reactor_gate(reactor, &gate));
 	for (int i = 0; i < own.listener_count; i++)
 		reactor_listen(reactor, &own.listeners[i]);
+	role_tls_serve(reactor);
 	return pthread_create(&thread, NULL, react, start) == 0 || error_local(error, "no thread");
 }
 
@@ -53,12 +55,8 @@ void role_sessions_notice(uint64_t key)
 bool role_sessions_descriptor(
     struct role_start *start, const char *name, int fd, struct error *error)
 {
-	struct tls_context *tls = role_tls_of(name, fd, error);
-
 	(void)start;
-	if (tls)
-		reactor_set_tls(reactor, tls);
-	return tls != NULL;
+	return role_tls_take(name, fd, error);
 }
 
 void role_sessions_drain(struct role_start *start)

@@ -5,8 +5,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "main/role_sessions.h"
+#include "main/role_tls.h"
 #include "net/ask.h"
-#include "net/tls.h"
 #include "smtp/smtp.h"
 #include "vault/sasl.h"
 
@@ -21,7 +21,7 @@ static void ended(void)
 	spool_stop(conf.spool);
 }
 
-static bool prepare(struct role_start *start, bool tls, struct error *error)
+static bool prepare(struct role_start *start, struct error *error)
 {
 	const struct conf *c = &start->conf;
 	const char *own = role_path(start, arena_printf(start->arena, "spool/%d", start->instance));
@@ -34,7 +34,7 @@ static bool prepare(struct role_start *start, bool tls, struct error *error)
 		.command_timeout_ms = (int)c->smtp_command_timeout_ms,
 		.data_timeout_ms = (int)c->smtp_data_timeout_ms,
 		.data_rate = (unsigned)c->smtp_data_rate,
-		.tls = tls,
+		.tls = true, /* where its listener offers it */
 		.directory = role_path(start, "directory/directory.db") };
 	if (!(conf.spool = spool_open(own, start->instance, start->peers, error)))
 		return false;
@@ -57,16 +57,14 @@ static bool start_smtp(struct role_start *start, struct error *error)
 		.handshake_ms = role_handshake_ms(start->conf.smtp_command_timeout_ms) };
 
 	ask_init(start->peers);
-	if (!role_tls(start, &config.tls, error))
-		return false;
-	if (!prepare(start, config.tls != NULL, error))
+	int n = role_listeners(start, "smtp", &smtp_protocol, listeners);
+	if (!role_tls_start(start, listeners, n, error) || !prepare(start, error))
 		return false;
 	spool_start(conf.spool);
 	spool_reconnect(conf.spool);
-	struct role_sessions sessions = { .listeners = listeners,
-		.listener_count = role_listeners(start, "smtp", &smtp_protocol, listeners),
-		.grace_ms = GRACE_MS,
-		.ended = ended };
+	struct role_sessions sessions = {
+		.listeners = listeners, .listener_count = n, .grace_ms = GRACE_MS, .ended = ended
+	};
 	return role_sessions_start(start, &config, &sessions, error);
 }
 

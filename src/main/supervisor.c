@@ -102,8 +102,9 @@ static void tell_listener(struct child *c, int i, struct arena *arena)
 	const struct conf_listener *l = &sv.now.conf->listeners[i];
 
 	for (size_t j = 0; j < conf_listener_row_count; j++)
-		tell_setting(c, arena_printf(arena, "%d %s", i, conf_listener_rows[j].name),
-		    slice_of(conf_value(&conf_listener_rows[j], l, arena)));
+		if (conf_listener_rows[j].roles & ROLE_BIT(c->role))
+			tell_setting(c, arena_printf(arena, "%d %s", i, conf_listener_rows[j].name),
+			    slice_of(conf_value(&conf_listener_rows[j], l, arena)));
 	tell_descriptor(c, arena_printf(arena, "listener %d", i), sv.now.listener_fds[i]);
 }
 
@@ -114,10 +115,38 @@ static bool serves(enum role role, const struct conf_listener *l)
 	return (role == ROLE_SMTP && smtp) || (role == ROLE_IMAP && !smtp);
 }
 
-/* "key tls.3": the certificate that comes with it is "certificate tls.3". */
-static const char *key_name(const char *what, struct arena *arena)
+/* "tls.3.0": of the third reload, the first listener's. */
+static const char *key_name(int pair, struct arena *arena)
 {
-	return arena_printf(arena, "%s tls.%d", what, sv.now.key_number);
+	return arena_printf(arena, "tls.%d.%d", sv.now.key_number, pair);
+}
+
+/* The clients' authorities first: with the certificate everything is put to use (role_tls.h). */
+static void tell_certificate(struct child *c, int i, struct arena *arena)
+{
+	const struct open_tls *t = &sv.now.tls;
+	const char *name = open_listener_name(&sv.now.conf->listeners[i], arena);
+	int pair = t->pair[i];
+
+	if (pair < 0)
+		return;
+	tell_descriptor(c, arena_printf(arena, "clientCA %s", name), t->client_ca_fds[i]);
+	tell_descriptor(c, arena_printf(arena, "certificate %s %s", key_name(pair, arena), name),
+	    t->certificate_fds[pair]);
+}
+
+static void tell_certificates(struct child *c, struct arena *arena)
+{
+	for (int i = 0; i < sv.now.conf->listener_count; i++)
+		if (serves(c->role, &sv.now.conf->listeners[i]))
+			tell_certificate(c, i, arena);
+}
+
+static void tell_keys(struct child *c, struct arena *arena)
+{
+	for (int i = 0; i < CONF_LISTENERS; i++)
+		tell_descriptor(
+		    c, arena_printf(arena, "key %s", key_name(i, arena)), sv.now.tls.key_fds[i]);
 }
 
 /* Only the rows, listeners and descriptors that this role needs. */
@@ -137,11 +166,10 @@ static void tell_settings(struct child *c)
 	if (c->role == ROLE_CONTROL)
 		tell_descriptor(c, "control", sv.now.control_fd);
 	if (c->role == ROLE_KEYS)
-		tell_descriptor(c, key_name("key", arena), sv.now.key_fd);
-	if (c->role == ROLE_SMTP || c->role == ROLE_IMAP) {
+		tell_keys(c, arena);
+	if (c->role == ROLE_SMTP || c->role == ROLE_IMAP)
 		tell_descriptor(c, "shared", sv.now.shared_fd);
-		tell_descriptor(c, key_name("certificate", arena), sv.now.certificate_fd);
-	}
+	tell_certificates(c, arena);
 	arena_free(arena);
 }
 
@@ -402,31 +430,37 @@ static void renew_next(void)
 	tell(next, &m, -1);
 }
 
-/* keys has the new key: now the others may use its certificate. */
-static void publish_certificate(void *context, bool ok, struct message_reader *in)
+/* New keys that the role keys has not taken yet, of the newest reload. */
+static int keys_left;
+
+/* keys has all new keys: now the others may use their certificates. */
+static void publish_certificates(void *context, bool ok, struct message_reader *in)
 {
-	struct arena *arena = arena_new(4096);
+	struct arena *arena = arena_new(256 * 1024);
 
-	(void)context;
 	(void)in;
-	for (int i = 0; ok && i < sv.count; i++) {
-		struct child *c = &sv.children[i];
-
-		if ((c->role == ROLE_SMTP || c->role == ROLE_IMAP) && c->state == CHILD_READY)
-			tell_descriptor(c, key_name("certificate", arena), sv.now.certificate_fd);
-	}
+	if (ok && (intptr_t)context == sv.now.key_number && --keys_left == 0)
+		for (int i = 0; i < sv.count; i++)
+			if (sv.children[i].state == CHILD_READY)
+				tell_certificates(&sv.children[i], arena);
 	arena_free(arena);
 }
 
-static void publish_key(void)
+static void publish_keys(void)
 {
 	struct arena *arena = arena_new(4096);
 	struct message m;
 
-	if (sv.now.key_fd >= 0) {
+	keys_left = 0;
+	for (int i = 0; i < CONF_LISTENERS; i++)
+		keys_left += sv.now.tls.key_fds[i] >= 0;
+	for (int i = 0; i < CONF_LISTENERS; i++) {
+		if (sv.now.tls.key_fds[i] < 0)
+			continue;
 		message_begin(&m, MESSAGE_DESCRIPTOR);
-		message_put_text(&m, slice_of(key_name("key", arena)));
-		peers_request(sv.peers, ROLE_KEYS, 0, &m, sv.now.key_fd, publish_certificate, NULL);
+		message_put_text(&m, slice_of(arena_printf(arena, "key %s", key_name(i, arena))));
+		peers_request(sv.peers, ROLE_KEYS, 0, &m, sv.now.tls.key_fds[i],
+		    publish_certificates, (void *)(intptr_t)sv.now.key_number);
 		message_free(&m);
 	}
 	arena_free(arena);
@@ -444,7 +478,7 @@ static void adopt(const struct supervised *next, struct arena *arena)
 	sv.arena = arena;
 	for (int i = 0; i < sv.count; i++)
 		sv.children[i].stale |= (affected & ROLE_BIT(sv.children[i].role)) != 0;
-	publish_key();
+	publish_keys();
 	log_info("reloaded", kv_str("file", sv.now.conf_path),
 	    kv_num("listeners", next->conf->listener_count));
 }
@@ -458,7 +492,7 @@ static void reload(void)
 	struct error error;
 
 	bool good = conf_read(sv.now.conf_path, arena, conf, &origin, complain, NULL) &&
-	    conf_check(conf, sv.now.conf_path, complain, NULL);
+	    conf_check(conf, &origin, sv.now.conf_path, complain, NULL);
 	const char *fixed = good ? reload_fixed(sv.now.conf, conf) : NULL;
 	if (fixed)
 		complain(NULL, arena_printf(arena, "%s can only change with a new start", fixed));

@@ -8,7 +8,7 @@
 #ifndef MAIN_SUPERVISOR_H
 #define MAIN_SUPERVISOR_H
 
-#include "main/conf.h"
+#include "main/open_tls.h"
 #include "main/users.h"
 
 struct supervised {
@@ -16,14 +16,15 @@ struct supervised {
 	const char *conf_path; /* read again at SIGHUP */
 	struct users users;
 	int listener_fds[CONF_LISTENERS];
-	int control_fd, certificate_fd, key_fd, stats_fd, shared_fd; /* -1 where there is none */
-	int key_number; /* grows with each key, so that no handshake meets another one's */
+	int control_fd, stats_fd, shared_fd; /* -1 where there is none */
+	struct open_tls tls;
+	int key_number; /* grows with each reload, so that no handshake meets another key */
 };
 
 /* How many processes a setting of 0 or more means on this machine. */
 int supervise_processes(int64_t wanted);
 /* Runs until SIGTERM or SIGINT has drained everything; the exit status. At SIGHUP the configuration file,
- * certificate and key are read again: a new certificate reaches the processes at once, a changed setting
+ * certificates and keys are read again: new certificates reach the processes at once, a changed setting
  * starts the processes that it concerns anew, one after the other; what is wrong changes nothing. */
 int supervise(const struct supervised *what);
 

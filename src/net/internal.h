@@ -95,6 +95,7 @@ struct reactor {
 	struct reactor_config config;
 	int epoll_fd, wake_fd;
 	const struct listener *listeners[64];
+	struct tls_context *tls[64]; /* by listener; NULL: none */
 	int listener_count;
 	bool listening;
 	int64_t accept_again_us, accept_warned_us; /* no descriptors: a pause */
@@ -106,7 +107,7 @@ struct reactor {
 	int64_t drain_until_us; /* 0: not draining */
 	_Atomic bool draining;
 
-	pthread_mutex_t tls_lock;  /* config.tls */
+	pthread_mutex_t tls_lock;  /* tls */
 	pthread_mutex_t home_lock; /* home, notices, drain_ms */
 	struct list home;
 	uint64_t *notices;
@@ -149,8 +150,8 @@ void linger_begin(struct session_private *p);
 /* Discards what came; true: the session may be closed. */
 bool linger_over(struct session_private *p);
 
-/* reactor.c: the server's side of a handshake on this socket. */
-struct tls *session_tls_new(struct reactor *r, int fd);
+/* reactor.c: the server's side of a handshake on this socket, as its listener wants it. */
+struct tls *session_tls_new(struct reactor *r, const struct listener *listener, int fd);
 
 /* The two doors. */
 void session_run(struct session_private *p);  /* reactor.c: to the workers */

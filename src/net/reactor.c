@@ -228,19 +228,27 @@ void reactor_notice(struct reactor *r, uint64_t key)
 		wake(r);
 }
 
-struct tls *session_tls_new(struct reactor *r, int fd)
+static struct tls_context **tls_of(struct reactor *r, const struct listener *listener)
+{
+	for (int i = 0; i < r->listener_count; i++)
+		if (r->listeners[i] == listener)
+			return &r->tls[i];
+	panic("reactor: no listener %s", listener->name);
+}
+
+struct tls *session_tls_new(struct reactor *r, const struct listener *listener, int fd)
 {
 	pthread_mutex_lock(&r->tls_lock);
-	struct tls *tls = tls_new(r->config.tls, fd);
+	struct tls *tls = tls_new(*tls_of(r, listener), fd);
 	pthread_mutex_unlock(&r->tls_lock);
 	return tls;
 }
 
-void reactor_set_tls(struct reactor *r, struct tls_context *tls)
+void reactor_set_tls(struct reactor *r, const struct listener *listener, struct tls_context *tls)
 {
 	pthread_mutex_lock(&r->tls_lock);
-	struct tls_context *old = r->config.tls;
-	r->config.tls = tls;
+	struct tls_context **place = tls_of(r, listener), *old = *place;
+	*place = tls;
 	pthread_mutex_unlock(&r->tls_lock);
 	tls_context_free(old); /* OpenSSL keeps what connections still use */
 }
@@ -623,7 +631,8 @@ void reactor_run(struct reactor *r)
 
 void reactor_free(struct reactor *r)
 {
-	tls_context_free(r->config.tls);
+	for (int i = 0; i < r->listener_count; i++)
+		tls_context_free(r->tls[i]);
 	close(r->epoll_fd);
 	close(r->wake_fd);
 	free(r->notices);

@@ -18,10 +18,9 @@
 struct reactor;
 
 struct reactor_config {
-	int workers;             /* threads; at least 1 */
-	size_t max_sessions;     /* more wait in the listeners' queues */
-	struct tls_context *tls; /* NULL: no TLS; the reactor's from now on */
-	int handshake_ms;        /* a TLS handshake as a whole; 0: each step the usual silence */
+	int workers;         /* threads; at least 1 */
+	size_t max_sessions; /* more wait in the listeners' queues */
+	int handshake_ms;    /* a TLS handshake as a whole; 0: each step the usual silence */
 	void *(*worker_start)(
 	    void *context); /* runs in each worker; its result is session.worker */
 	void (*worker_stop)(void *worker);
@@ -36,9 +35,9 @@ struct reactor *reactor_new(const struct reactor_config *config);
 void reactor_listen(struct reactor *r, const struct listener *listener);
 /* Waits and works; the caller's thread becomes the reactor's. */
 void reactor_run(struct reactor *r);
-/* From any thread: sessions that begin from now on use this context; the older one is freed, what has
- * begun with it goes on. The reactor owns them. */
-void reactor_set_tls(struct reactor *r, struct tls_context *tls);
+/* From any thread: sessions of this listener that begin TLS from now on use this context; the older one
+ * is freed, what has begun with it goes on. The reactor owns them. */
+void reactor_set_tls(struct reactor *r, const struct listener *listener, struct tls_context *tls);
 /* From any thread: no new sessions, idle ones say goodbye, busy ones get grace_ms; then reactor_run
  * returns. */
 void reactor_drain(struct reactor *r, int grace_ms);

@@ -59,7 +59,7 @@ struct session_private *session_new(struct reactor *r, int fd, const struct list
 	frame_want(&p->frame, FRAME_LINE, 512);
 	p->phase = PHASE_OPEN;
 	if (listener->tls == LISTENER_TLS) {
-		p->tls = session_tls_new(r, fd);
+		p->tls = session_tls_new(r, listener, fd);
 		p->phase = PHASE_SECURE;
 	}
 	return p;
@@ -361,6 +361,21 @@ static bool hand_out(struct session_private *p)
 	return false;
 }
 
+/* Whose certificate it was, for whoever looks for a session's client later. */
+static void log_secured(const struct session_private *p)
+{
+	const char *fault = tls_client_fault(p->tls);
+
+	if (fault[0])
+		log_info("tls.done", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+		    kv_str("listener", p->s.listener->name), kv_str("tls", tls_text(p->tls)),
+		    kv_str("client_untrusted", fault));
+	else
+		log_info("tls.done", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+		    kv_str("listener", p->s.listener->name), kv_str("tls", tls_text(p->tls)),
+		    kv_str("client", tls_client(p->tls)));
+}
+
 /* One step of the handshake; its first step may ask the role keys. */
 static void secure(struct session_private *p)
 {
@@ -376,6 +391,7 @@ static void secure(struct session_private *p)
 	switch (tls_handshake(p->tls, why, sizeof why)) {
 	case TLS_DONE:
 		p->secured = true;
+		log_secured(p);
 		p->window_us = 0; /* its time is over; a message's data has its own */
 		p->phase = p->starttls ? PHASE_SECURED : PHASE_OPEN;
 		p->starttls = false;
@@ -445,7 +461,7 @@ static void begin_tls(struct session_private *p)
 		    kv_num("octets", (int64_t)p->in.n),
 		    kv_str("why", "input after STARTTLS dropped"));
 	session_input_free(p);
-	p->tls = session_tls_new(p->reactor, p->fd);
+	p->tls = session_tls_new(p->reactor, p->s.listener, p->fd);
 	p->phase = PHASE_SECURE;
 }
 

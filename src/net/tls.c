@@ -19,7 +19,20 @@ struct tls_context {
 struct tls {
 	SSL *ssl;
 	char text[80];
+	char client[256]; /* the subject of its certificate */
+	int client_fault; /* X509_V_OK: none */
 };
+
+/* Of an optional certificate: whatever is wrong with it is remembered, and nothing is refused. */
+static int remember_fault(int good, X509_STORE_CTX *store)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls *t = SSL_get_app_data(ssl);
+
+	if (!good && t->client_fault == X509_V_OK)
+		t->client_fault = X509_STORE_CTX_get_error(store);
+	return 1;
+}
 
 static bool add_chain(SSL_CTX *ssl, slice chain_pem, X509 **leaf_out, struct error *error)
 {
@@ -48,23 +61,28 @@ static bool add_key(SSL_CTX *ssl, X509 *leaf, slice key_name, struct error *erro
 	return ok;
 }
 
-struct tls_context *tls_context_new(slice chain_pem, slice key_name, struct error *error)
+struct tls_context *tls_context_new(
+    slice chain_pem, slice key_name, const struct tls_settings *settings, struct error *error)
 {
 	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
 	X509 *leaf = NULL;
 
 	if (!ssl)
 		panic("openssl: no context");
-	SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);
 	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ssl,
 	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY |
+		/* our chain is what its file holds, never what the clients' authorities would add */
+		SSL_MODE_NO_AUTO_CHAIN);
 	/* Tickets need keys that all processes share; until main makes them there are none. */
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ssl, 0);
 	SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT);
-	bool ok = add_chain(ssl, chain_pem, &leaf, error) && add_key(ssl, leaf, key_name, error);
+	bool ok = tls_settings_apply(ssl, settings, error) &&
+	    add_chain(ssl, chain_pem, &leaf, error) && add_key(ssl, leaf, key_name, error);
+	if (settings->client_auth == TLS_CLIENT_OPTIONAL)
+		SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, remember_fault);
 	X509_free(leaf);
 	if (!ok) {
 		SSL_CTX_free(ssl);
@@ -90,6 +108,7 @@ struct tls *tls_new(struct tls_context *c, int fd)
 	t->ssl = SSL_new(c->ssl);
 	if (!t->ssl || !SSL_set_fd(t->ssl, fd))
 		panic("openssl: no connection");
+	SSL_set_app_data(t->ssl, t);
 	SSL_set_accept_state(t->ssl);
 	return t;
 }
@@ -110,13 +129,29 @@ static enum tls_result result_of(struct tls *t, int returned)
 	}
 }
 
+static void read_client(struct tls *t)
+{
+	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
+	BIO *bio = certificate ? BIO_new(BIO_s_mem()) : NULL;
+	char *text;
+
+	if (!bio)
+		return;
+	X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
+	long n = BIO_get_mem_data(bio, &text);
+	snprintf(t->client, sizeof t->client, "%.*s", (int)n, text);
+	BIO_free(bio);
+}
+
 enum tls_result tls_handshake(struct tls *t, char *why, size_t why_size)
 {
 	ERR_clear_error();
 	enum tls_result result = result_of(t, SSL_do_handshake(t->ssl));
-	if (result == TLS_DONE)
+	if (result == TLS_DONE) {
 		snprintf(t->text, sizeof t->text, "%s %s", SSL_get_version(t->ssl),
 		    SSL_get_cipher_name(t->ssl));
+		read_client(t);
+	}
 	if (result == TLS_FAILED) {
 		const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
@@ -168,6 +203,16 @@ void tls_free(struct tls *t)
 const char *tls_text(const struct tls *t)
 {
 	return t->text;
+}
+
+const char *tls_client(const struct tls *t)
+{
+	return t->client_fault == X509_V_OK ? t->client : "";
+}
+
+const char *tls_client_fault(const struct tls *t)
+{
+	return t->client_fault == X509_V_OK ? "" : X509_verify_cert_error_string(t->client_fault);
 }
 
 /* RFC 9266 §2: 32 octets for the label, without context. */

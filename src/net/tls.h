@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "net/tls_settings.h"
 
 struct tls_context;
 struct tls;
@@ -17,9 +18,9 @@ struct tls;
 enum tls_result { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };
 
 /* A server's context: the certificate chain in PEM (leaf first) and the name under which the role keys
- * holds its private key. Only ECDSA certificates so far; others are refused with a clear error. TLS 1.2
- * and 1.3. */
-struct tls_context *tls_context_new(slice chain_pem, slice key_name, struct error *error);
+ * holds its private key. Only ECDSA certificates so far; others are refused with a clear error. */
+struct tls_context *tls_context_new(
+    slice chain_pem, slice key_name, const struct tls_settings *settings, struct error *error);
 void tls_context_free(struct tls_context *c);
 
 /* Server side of a connection on a non-blocking socket, which stays the caller's. */
@@ -40,5 +41,11 @@ void tls_free(struct tls *t);
 bool tls_binding(const struct tls *t, slice type, struct buf *out);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 const char *tls_text(const struct tls *t);
+/* After the handshake: the subject of the client's certificate (RFC 4514), when one of the listener's
+ * authorities vouches for it; "" otherwise. */
+const char *tls_client(const struct tls *t);
+/* Why nobody vouches for the certificate that the client has shown; "" when somebody does, or it has
+ * shown none. */
+const char *tls_client_fault(const struct tls *t);
 
 #endif

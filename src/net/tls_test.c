@@ -53,8 +53,8 @@ static struct tls_context *make_context(void)
 	X509_sign(certificate, key, EVP_sha256());
 	PEM_write_bio_X509(bio, certificate);
 	long n = BIO_get_mem_data(bio, &pem);
-	struct tls_context *context =
-	    tls_context_new((slice){ pem, (size_t)n }, SLICE("tls.default"), &error);
+	struct tls_context *context = tls_context_new(
+	    (slice){ pem, (size_t)n }, SLICE("tls.default"), &tls_settings_usual, &error);
 	assert_non_null(context);
 	BIO_free(bio);
 	X509_free(certificate);
@@ -168,9 +168,9 @@ static int start_server(void **state)
 	bind(listener.fd, (struct sockaddr *)&address, sizeof address);
 	listen(listener.fd, 128);
 	getsockname(listener.fd, (struct sockaddr *)&address, &length);
-	config.tls = context;
 	reactor = reactor_new(&config);
 	reactor_listen(reactor, &listener);
+	reactor_set_tls(reactor, &listener, context);
 	pthread_create(&threads[0], NULL, run_peers, asking);
 	pthread_create(&threads[1], NULL, run_peers, signing);
 	pthread_create(&threads[2], NULL, run_reactor, reactor);

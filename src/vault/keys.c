@@ -8,8 +8,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-#define KEYS_MAX     64
-#define KEYS_PURPOSE 32 /* of one purpose */
+/* A server of 32 listeners may bring as many at each renewal. */
+#define KEYS_MAX     512
+#define KEYS_PURPOSE 256 /* of one purpose */
 
 struct key {
 	char *name;

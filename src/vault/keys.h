@@ -10,7 +10,7 @@
 #include "proc/peers.h"
 
 /* Adds a private key in PEM form under this name, in place of an older one of that name; when its
- * purpose has 32, the oldest of them goes. */
+ * purpose has 256, the oldest of them goes. */
 bool keys_add(slice name, slice pem, struct error *error);
 /* Does the certificate (PEM, leaf first) belong to this private key? For checks before a start. */
 bool keys_match(slice certificate_pem, slice key_pem, struct error *error);
