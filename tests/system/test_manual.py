@@ -25,7 +25,7 @@ def test_pages_are_well_formed():
 
 
 def test_every_setting_has_its_paragraph():
-    rows = re.findall(r'^\t\{ "([A-Za-z.]+)", CONF_', (ROOT / "src/main/conf_rows.c").read_text(), re.M)
+    rows = re.findall(r'^\t\{ "([A-Za-z0-9.]+)", CONF_', (ROOT / "src/main/conf_rows.c").read_text(), re.M)
     assert len(rows) > 20
     assert re.findall(r"^\.It Cm (\S+)$", manual(), re.M) == rows
 
