@@ -1,6 +1,7 @@
 /* The ground: slices, buffers, arenas, cursors, encodings, maps, lists, files. */
 #include "lib/unit.h"
 
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -268,6 +269,79 @@ static void a_log_line_is_stamped_in_utc_and_cannot_be_forged(void **state)
 	close(pipe_fds[1]);
 }
 
+static slice hear(int fd, char *room, size_t size)
+{
+	ssize_t n = recv(fd, room, size, MSG_DONTWAIT);
+
+	assert_true(n > 0);
+	return (slice){ room, (size_t)n };
+}
+
+/* What a peer sends is one field, whatever is in it. */
+static void the_journal_gets_each_key_as_a_field(void **state)
+{
+	static const char want[] = "PRIORITY=4\nSYSLOG_IDENTIFIER=hauberk\n"
+				   "MESSAGE=test.1 odd.event s=1 from=\"a\\x0aMESSAGE=b\" n=-5\n"
+				   "HAUBERK_PROCESS=test.1\nHAUBERK_EVENT=odd.event\nHAUBERK_S=1\n"
+				   "HAUBERK_FROM\n\x0b\0\0\0\0\0\0\0"
+				   "a\nMESSAGE=b\nHAUBERK_N=-5\n";
+	static char big[9000], got[40000];
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+	log_open("test.1", STDERR_FILENO, LOG_INFO);
+	assert_true(log_set_target(LOG_JOURNAL, ends[0]));
+	log_debug("unheard");
+	log_warn(
+	    "odd.event", kv_str("s", "1"), kv_text("from", SLICE("a\nMESSAGE=b")), kv_num("n", -5));
+	slice one = hear(ends[1], got, sizeof got);
+	assert_int_equal(one.n, sizeof want - 1);
+	assert_memory_equal(one.p, want, one.n);
+	/* What has no room is left out whole: what follows can be read. */
+	memset(big, 'x', sizeof big);
+	slice x = { big, sizeof big };
+	log_info(
+	    "big", kv_text("one", x), kv_text("two", x), kv_text("three", x), kv_num("last", 1));
+	one = hear(ends[1], got, sizeof got);
+	assert_true(slice_starts(one, SLICE("PRIORITY=6\n")));
+	assert_true(one.n > 15 && memcmp(one.p + one.n - 15, "HAUBERK_LAST=1\n", 15) == 0);
+	assert_true(slice_search_nocase(one, SLICE("HAUBERK_ONE=xxx")) != SIZE_MAX);
+	assert_true(slice_search_nocase(one, SLICE("HAUBERK_THREE")) == SIZE_MAX);
+	log_set_target(LOG_STDERR, -1);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* Here the full disk is a socket that nobody reads. */
+static void lines_that_were_lost_are_counted_when_there_is_room_again(void **state)
+{
+	static char got[40000];
+	struct timeval none = { .tv_usec = 1000 };
+	int ends[2], lines = 0;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+	setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
+	log_open("test.1", STDERR_FILENO, LOG_INFO);
+	assert_true(log_set_target(LOG_JOURNAL, ends[0]));
+	for (int i = 0; i < 2000; i++)
+		log_info("event", kv_num("i", i));
+	while (recv(ends[1], got, sizeof got, MSG_DONTWAIT) > 0)
+		lines++;
+	assert_true(lines > 0 && lines < 2000);
+	log_info("event");
+	assert_true(hear(ends[1], got, sizeof got).n > 0);
+	slice one = hear(ends[1], got, sizeof got);
+	snprintf(got + 20000, 100, "HAUBERK_LINES=%d\n", 2000 - lines);
+	bool told = slice_search_nocase(one, slice_of(got + 20000)) != SIZE_MAX &&
+	    slice_search_nocase(one, SLICE("EVENT=log.lost")) != SIZE_MAX;
+	assert_true(told);
+	log_set_target(LOG_STDERR, -1);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +357,8 @@ int main(void)
 		cmocka_unit_test(list_keeps_order),
 		cmocka_unit_test(file_replaces_whole_or_not_at_all),
 		cmocka_unit_test(a_log_line_is_stamped_in_utc_and_cannot_be_forged),
+		cmocka_unit_test(the_journal_gets_each_key_as_a_field),
+		cmocka_unit_test(lines_that_were_lost_are_counted_when_there_is_room_again),
 		cmocka_unit_test(octet_table_agrees_with_the_grammars),
 	};
 

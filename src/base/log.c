@@ -1,24 +1,66 @@
 #include "base/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_LINE 8192
+#include "base/log_journal.h"
 
+#define LOG_LINE     8192
+#define LOG_DATAGRAM (3 * LOG_LINE)
+
+/* A target keeps its descriptor when another takes over: a thread that still writes to it must not meet
+ * whatever was opened next under its number. */
 static struct {
 	char who[40];
-	int fd;
 	enum log_level lowest;
-} out = { "hauberk", STDERR_FILENO, LOG_INFO };
+	_Atomic int fds[LOG_TARGETS];
+	_Atomic int target;
+	_Atomic unsigned lost; /* lines that could not be written */
+	_Atomic bool torn;     /* the last line in the file has no end */
+} out = { "hauberk", LOG_INFO, { STDERR_FILENO, -1, -1 }, LOG_STDERR, 0, false };
 
 void log_open(const char *who, int fd, enum log_level lowest)
 {
 	snprintf(out.who, sizeof out.who, "%s", who);
-	out.fd = fd;
+	out.fds[LOG_STDERR] = fd;
 	out.lowest = lowest;
+}
+
+bool log_set_target(enum log_target target, int fd)
+{
+	int now = out.fds[target];
+
+	if (target != LOG_STDERR && now < 0) {
+		if ((now = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
+			return false;
+		out.fds[target] = now;
+	} else if (target != LOG_STDERR && dup3(fd, now, O_CLOEXEC) < 0) {
+		return false;
+	}
+	out.target = (int)target;
+	return true;
+}
+
+static const char *const targets[LOG_TARGETS] = { "stderr", "file", "journal" };
+
+const char *log_target_name(enum log_target target)
+{
+	return targets[target];
+}
+
+enum log_target log_target_find(slice name)
+{
+	int i = 0;
+
+	while (i < LOG_TARGETS && !slice_eq(slice_of(targets[i]), name))
+		i++;
+	return (enum log_target)i;
 }
 
 struct line {
@@ -121,26 +163,70 @@ static void put_field(struct line *line, const struct log_field *field)
 	}
 }
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+/* What has begun is an event's name, then its fields. */
+static void put_event(
+    struct line *line, const char *event, const struct log_field *fields, size_t n)
+{
+	put_string(line, out.who);
+	put(line, ' ');
+	put_string(line, event);
+	for (size_t i = 0; i < n; i++)
+		put_field(line, &fields[i]);
+}
+
+static bool write_line(int fd, const struct line *line)
+{
+	ssize_t n = write(fd, line->text, line->n);
+
+	/* On a full disk the beginning of a line may still have found room. */
+	if (n > 0)
+		out.torn = (size_t)n < line->n;
+	return n == (ssize_t)line->n;
+}
+
+static bool write_text(
+    int fd, enum log_level level, const char *event, const struct log_field *fields, size_t n)
 {
 	static const char *const names[] = { "debug", "info", "warn", "bug" };
 	struct line line = { .n = 0 };
 
-	if (level < out.lowest)
-		return;
+	if (out.torn)
+		put(&line, '\n');
 	put_time(&line);
 	put(&line, ' ');
 	put_string(&line, names[level]);
 	put(&line, ' ');
-	put_string(&line, out.who);
-	put(&line, ' ');
-	put_string(&line, event);
-	for (size_t i = 0; i < n; i++)
-		put_field(&line, &fields[i]);
+	put_event(&line, event, fields, n);
 	line.text[line.n++] = '\n';
-	/* A log that cannot be written must not stop the mail: nothing to be done about it here. */
-	ssize_t written = write(out.fd, line.text, line.n);
-	(void)written;
+	return write_line(fd, &line);
+}
+
+static bool write_journal(
+    int fd, enum log_level level, const char *event, const struct log_field *fields, size_t n)
+{
+	char datagram[LOG_DATAGRAM];
+	struct line line = { .n = 0 };
+
+	put_event(&line, event, fields, n);
+	size_t length = log_journal(datagram, sizeof datagram, level, out.who, event,
+	    (slice){ line.text, line.n }, fields, n);
+	return write(fd, datagram, length) == (ssize_t)length;
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+{
+	enum log_target target = (enum log_target)out.target;
+	int fd = out.fds[target], before = errno;
+	unsigned lost;
+
+	if (level < out.lowest)
+		return;
+	/* A log that cannot be written must not stop the mail. */
+	if (!(target == LOG_JOURNAL ? write_journal : write_text)(fd, level, event, fields, n))
+		out.lost++;
+	else if ((lost = atomic_exchange(&out.lost, 0)) > 0)
+		LOG_AT(LOG_WARN, "log.lost", kv_num("lines", lost));
+	errno = before;
 }
 
 void panic(const char *format, ...)

@@ -9,8 +9,9 @@
  *
  * Session and queue ids come first. A value with blanks, quotes, controls or octets beyond ASCII is
  * written as a quoted string with \xNN escapes, so nothing that a peer sends can start a new line or
- * a new key. Never log a password or a ticket. A line is one write(2) to standard error, or to the
- * descriptor given to log_open.
+ * a new key. Never log a password or a ticket. A line is one write(2) to standard error, to a file, or
+ * to the journal of systemd. What cannot be written is counted, and told when writing works again
+ * ("log.lost"): a full disk stops no mail.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -48,8 +49,18 @@ static inline struct log_field kv_why(const struct error *error)
 	return kv_str("why", error->why);
 }
 
-/* Sets who writes ("smtp.1"), where to (a descriptor), and the lowest level written. */
+enum log_target { LOG_STDERR, LOG_FILE, LOG_JOURNAL, LOG_TARGETS };
+
+/* Sets who writes ("smtp.1"), the descriptor that stands for standard error, and the lowest level
+ * written. */
 void log_open(const char *who, int fd, enum log_level lowest);
+/* From now on lines go to the file, or the connected socket of the journal, behind a copy of fd (which
+ * stays the caller's; without meaning for LOG_STDERR). While other threads write: each line arrives in
+ * the one or in the other. False and errno: nothing has changed. */
+bool log_set_target(enum log_target target, int fd);
+/* "stderr", "file", "journal", and back; LOG_TARGETS: no such name. */
+const char *log_target_name(enum log_target target);
+enum log_target log_target_find(slice name);
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n);
 
 #define LOG_AT(level, event, ...)                                                                  \

@@ -76,9 +76,13 @@ static int run(int argc, char **argv)
 	    strcmp(conf.log_level, "debug") == 0      ? LOG_DEBUG
 		: strcmp(conf.log_level, "warn") == 0 ? LOG_WARN
 						      : LOG_INFO);
-	conf_warn(&conf, &origin, path, warn, NULL);
 	raise_limits();
 	what = (struct supervised){ .conf = &conf, .conf_path = path, .control_fd = -1 };
+	if (!open_log(&conf, &what.log, &error)) {
+		fprintf(stderr, "hauberk serve: %s\n", error.why);
+		return 1;
+	}
+	conf_warn(&conf, &origin, path, warn, NULL);
 	/* main keeps the private key for a role keys to come. */
 	if (!sandbox_hide(&error) || !users_find(!as_user, &what.users, &error) ||
 	    !open_all(&conf, &what, &error)) {

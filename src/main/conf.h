@@ -42,6 +42,8 @@ struct conf {
 	const char *state_dir;
 	const char *run_dir;
 	const char *log_level;
+	const char *log_target; /* "stderr", "journal", "file" */
+	const char *log_file;   /* "": none */
 	struct conf_tls tls;
 	const char *auth_scram;
 	bool auth_scram_plus;

@@ -290,12 +290,24 @@ static const char *listener_fault(
 	return NULL;
 }
 
+static int line_of(const struct conf_origin *origin, const char *name)
+{
+	return origin->lines[conf_row_find(conf_rows, conf_row_count, slice_of(name)) - conf_rows];
+}
+
 bool conf_check(const struct conf *conf, const struct conf_origin *origin, const char *path,
     void (*complain)(void *, const char *), void *context)
 {
 	struct arena *arena = arena_new(1 << 20);
 	bool ok = conf_tls_check(conf, origin, path, complain, context);
 
+	if (strcmp(conf->log_target, "file") == 0 && conf->log_file[0] != '/') {
+		complain(context,
+		    arena_printf(arena,
+			"%s:%d: logTarget is file, so logFile must be the file's whole path", path,
+			line_of(origin, conf->log_file[0] ? "logFile" : "logTarget")));
+		ok = false;
+	}
 	if (conf->listener_count == 0) {
 		complain(context,
 		    arena_printf(arena, "%s: no listeners: nothing would be served", path));

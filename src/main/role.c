@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "main/command.h"
+#include "main/open_log.h"
 #include "main/open_tls.h"
 #include "proc/shared.h"
 #include "proc/stats.h"
@@ -104,7 +105,8 @@ static void take_descriptor(struct call *call)
 
 	/* Not in the start's arena: that never ends, and renewals never stop. */
 	snprintf(name, sizeof name, "%.*s", SLICE_ARG(text));
-	if (!message_done(&call->in) || call->fd < 0 || !program->descriptor) {
+	if (!message_done(&call->in) || call->fd < 0 || open_log_take(name, call->fd) ||
+	    !program->descriptor) {
 		call_end(call);
 		return;
 	}
@@ -199,6 +201,8 @@ static bool take_start(const struct channel_head *head, struct message_reader *i
 		return take_setting(name, message_get_text(in), error);
 	case MESSAGE_DESCRIPTOR:
 		name = message_get_text(in);
+		if (fd >= 0 && open_log_take(arena_str(start.arena, name), fd))
+			return close(fd) == 0;
 		if (fd < 0 || start.descriptor_count == ROLE_DESCRIPTORS)
 			return error_local(error, "no room for descriptor %.*s", SLICE_ARG(name));
 		start.descriptors[start.descriptor_count].name = arena_str(start.arena, name);

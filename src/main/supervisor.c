@@ -149,12 +149,21 @@ static void tell_keys(struct child *c, struct arena *arena)
 		    c, arena_printf(arena, "key %s", key_name(i, arena)), sv.now.tls.key_fds[i]);
 }
 
+static void tell_log(struct child *c)
+{
+	char name[40];
+
+	snprintf(name, sizeof name, "log %s", log_target_name(sv.now.log.target));
+	tell_descriptor(c, name, sv.now.log.fd < 0 ? STDERR_FILENO : sv.now.log.fd);
+}
+
 /* Only the rows, listeners and descriptors that this role needs. */
 static void tell_settings(struct child *c)
 {
 	struct arena *arena = arena_new(1 << 20);
 	const struct conf *conf = sv.now.conf;
 
+	tell_log(c); /* first, so that what is wrong with the rest is found there */
 	for (size_t i = 0; i < conf_row_count; i++)
 		if (conf_rows[i].roles & ROLE_BIT(c->role))
 			tell_setting(
@@ -441,7 +450,7 @@ static void publish_certificates(void *context, bool ok, struct message_reader *
 	(void)in;
 	if (ok && (intptr_t)context == sv.now.key_number && --keys_left == 0)
 		for (int i = 0; i < sv.count; i++)
-			if (sv.children[i].state == CHILD_READY)
+			if (sv.children[i].pid)
 				tell_certificates(&sv.children[i], arena);
 	arena_free(arena);
 }
@@ -466,6 +475,24 @@ static void publish_keys(void)
 	arena_free(arena);
 }
 
+/* Also when the rest of the configuration is refused: the file may have been renamed to make room. */
+static void reopen_log(void)
+{
+	struct open_log next;
+	struct error error;
+
+	if (!open_log(sv.now.conf, &next, &error)) {
+		log_warn("log.kept", kv_why(&error));
+		return;
+	}
+	if (sv.now.log.fd >= 0)
+		close(sv.now.log.fd);
+	sv.now.log = next;
+	for (int i = 0; i < sv.count; i++)
+		if (sv.children[i].pid)
+			tell_log(&sv.children[i]);
+}
+
 static void adopt(const struct supervised *next, struct arena *arena)
 {
 	struct supervised old = sv.now;
@@ -478,6 +505,7 @@ static void adopt(const struct supervised *next, struct arena *arena)
 	sv.arena = arena;
 	for (int i = 0; i < sv.count; i++)
 		sv.children[i].stale |= (affected & ROLE_BIT(sv.children[i].role)) != 0;
+	reopen_log(); /* first: what follows belongs into the new file */
 	publish_keys();
 	log_info("reloaded", kv_str("file", sv.now.conf_path),
 	    kv_num("listeners", next->conf->listener_count));
@@ -500,10 +528,12 @@ static void reload(void)
 		complain(NULL, error.why);
 		good = false;
 	}
-	if (good && !fixed)
+	if (good && !fixed) {
 		adopt(&next, arena);
-	else
+	} else {
 		arena_free(arena);
+		reopen_log();
+	}
 }
 
 static void on_signal(void *context, int signal)
