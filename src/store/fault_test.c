@@ -169,7 +169,7 @@ static size_t accounts_in(const char *path)
 	struct directory *dir;
 	struct account *accounts;
 	struct error error;
-	size_t n;
+	size_t n = 0;
 
 	if (!directory_open(path, false, &dir, &error) ||
 	    !directory_account_list(dir, SLICE(""), arena, &accounts, &n, &error))
