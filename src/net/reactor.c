@@ -627,6 +627,7 @@ void reactor_run(struct reactor *r)
 	come_home(r);
 	close_all(r);
 	arena_free(turn);
+	tls_thread_end();
 }
 
 void reactor_free(struct reactor *r)

@@ -191,6 +191,11 @@ void tls_end(struct tls *t)
 	ERR_clear_error();
 }
 
+void tls_thread_end(void)
+{
+	OPENSSL_thread_stop();
+}
+
 void tls_free(struct tls *t)
 {
 	if (!t)

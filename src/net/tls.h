@@ -36,6 +36,9 @@ bool tls_pending(const struct tls *t);
 void tls_end(struct tls *t);
 /* tls_end, and frees. */
 void tls_free(struct tls *t);
+/* Frees what OpenSSL keeps for the calling thread, which uses TLS no more: a thread that ends together with
+ * the process may not come to it by itself. */
+void tls_thread_end(void);
 /* Adds channel binding data: "tls-exporter" (RFC 9266; TLS 1.3 only) or "tls-server-end-point" (RFC
  * 5929 §4). false: no such type here. */
 bool tls_binding(const struct tls *t, slice type, struct buf *out);

@@ -177,7 +177,11 @@ def test_as_many_words_as_there_may_be_and_as_long(server, build):
 def test_a_command_octet_by_octet_is_none(server, build):
     """Packets are not joined: each is a command of its own, the first is malformed and ends it."""
     whole = build(b"domain", b"add", b"bytes.example")
-    assert b"malformed command" in talk(server, *[whole[i:i + 1] for i in range(len(whole))])
+    try:
+        said = talk(server, *[whole[i:i + 1] for i in range(len(whole))])
+        assert b"malformed command" in said
+    except ConnectionResetError:
+        pass  # it hung up while packets were still coming, which takes its answer away
     serves(server)
     assert "bytes.example" not in server.must("domain", "list")
 

@@ -116,15 +116,23 @@ def load(server, ledger, seed, some):
         raise
 
 
+def lives(pid):
+    """It has not been killed: a zombie has."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def processes(main, role):
-    """The pids of main's children with this role, by what they call themselves."""
+    """The pids of main's living children with this role, by what they call themselves."""
     found = []
     for pid in pathlib.Path(f"/proc/{main}/task/{main}/children").read_text().split():
         try:
             name = pathlib.Path(f"/proc/{pid}/comm").read_text()
         except OSError:
             continue
-        if name.split(".")[0] == role:
+        if name.split(".")[0] == role and lives(pid):
             found.append(int(pid))
     return found
 
@@ -135,7 +143,9 @@ def kill_all(server, ledger, pick):
     pick.shuffle(deck)
     for n, role in enumerate(deck):
         pids = hauberk.wait_for(role, lambda: processes(server.process.pid, role), 30)
-        os.kill(pick.choice(pids), signal.SIGKILL)
+        victim = pick.choice(pids)
+        os.kill(victim, signal.SIGKILL)
+        hauberk.wait_for("its end", lambda: not lives(victim), 30)
         ledger.progress = (n + 1) / len(deck)
         hauberk.wait_for("the load to go on",
                          lambda: len(ledger.accepted) >= MESSAGES * ledger.progress - AHEAD, 120)
