@@ -204,11 +204,12 @@ bool directory_account_enable(
 	struct arena *scratch = directory_turn(dir);
 	struct db_stmt *st;
 
-	if (!names_check_local(local, error) || !names_check_domain(domain, error))
+	if (!names_check_local(local, error) || !names_check_domain(domain, error) ||
+	    !db_begin(dir->db, error))
 		return false;
 	st = db_use(dir->db, Q_ACCOUNT_ENABLE);
 	db_bind_number(st, 3, enabled);
-	return change_account(dir, st, scratch, local, domain, error);
+	return directory_finish(dir, change_account(dir, st, scratch, local, domain, error), error);
 }
 
 static bool remove_account(struct directory *dir, struct arena *arena, slice local, slice domain,

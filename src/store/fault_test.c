@@ -163,7 +163,8 @@ static void an_account_is_whole_whatever_the_disk_does(void **state)
 
 /* ---- the directory ---- */
 
-static size_t accounts_in(const char *path)
+/* As a reader sees them: how many, and how many of them are enabled. */
+static size_t accounts_in(const char *path, size_t *enabled_out)
 {
 	struct arena *arena = arena_new(1 << 20);
 	struct directory *dir;
@@ -174,6 +175,9 @@ static size_t accounts_in(const char *path)
 	if (!directory_open(path, false, &dir, &error) ||
 	    !directory_account_list(dir, SLICE(""), arena, &accounts, &n, &error))
 		fail_msg("%s", error.why);
+	*enabled_out = 0;
+	for (size_t i = 0; i < n; i++)
+		*enabled_out += accounts[i].enabled;
 	directory_close(dir);
 	arena_free(arena);
 	return n;
@@ -191,7 +195,7 @@ static bool try_directory(const struct disk_fault *fault, int at)
 	char folder[40], path[60];
 	struct directory *dir;
 	struct error error;
-	size_t said = 0;
+	size_t said = 0, disabled = 0, enabled;
 	int64_t id;
 
 	snprintf(folder, sizeof folder, "/tmp/store_fault.XXXXXX");
@@ -205,6 +209,10 @@ static bool try_directory(const struct disk_fault *fault, int at)
 		said += !refused(
 		    directory_account_add(dir, SLICE("a"), SLICE("example.test"), &id, &error),
 		    &error);
+	if (said)
+		disabled += !refused(
+		    directory_account_enable(dir, SLICE("a"), SLICE("example.test"), false, &error),
+		    &error);
 	bool hit = faults_end();
 	/* control is started again when it could not open; else it goes on with what it has. */
 	if (!open)
@@ -214,10 +222,11 @@ static bool try_directory(const struct disk_fault *fault, int at)
 	/* As control does by itself, once a second: a journal may be left that no reader can roll back. */
 	if (!directory_heal(dir, &error))
 		fail_msg("%s", error.why);
-	assert_int_equal(accounts_in(path), said);
+	assert_int_equal(accounts_in(path, &enabled), said);
+	assert_int_equal(enabled, said - disabled);
 	if (!directory_account_add(dir, SLICE("b"), SLICE("example.test"), &id, &error))
 		fail_msg("%s", error.why);
-	assert_int_equal(accounts_in(path), said + 1);
+	assert_int_equal(accounts_in(path, &enabled), said + 1);
 	directory_close(dir);
 	nftw(folder, fixture_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return hit;
