@@ -65,6 +65,18 @@ struct spool {
 
 /* ---- files ---- */
 
+/* Nothing of it is there; errno says why. The text names the folder, not a file, so that it is the same
+ * for every message, and what a postmaster should do. */
+static bool refused(const struct spool *s, const char *what, struct error *error)
+{
+	int code = errno;
+
+	return error_local(error, "%s: %s: %s%s", s->folder, what, strerror(code),
+	    code == ENOSPC || code == EDQUOT ? "; make room, mail is taken again by itself"
+		: code == EROFS              ? "; make it writable, mail is taken again by itself"
+					     : "");
+}
+
 static void path_of(const struct spool *s, uint64_t id, const char *ending, char *out)
 {
 	snprintf(out, PATH_ROOM, "%s/%016llx.%s", s->folder, (unsigned long long)id, ending);
@@ -253,11 +265,13 @@ static bool begin_alone(struct spool_message *m, struct error *error)
 	path_of(m->spool, m->alone_id, "part", path);
 	m->alone_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (m->alone_fd < 0)
-		return error_local(error, "cannot create %s: %s", path, strerror(errno));
+		return refused(m->spool, "no new file for a large message", error);
 	bool ok =
 	    file_write_all(m->alone_fd, (slice){ (const char *)&empty, sizeof empty }, error) &&
 	    file_write_all(m->alone_fd, buf_slice(&m->envelope), error) &&
 	    file_write_all(m->alone_fd, buf_slice(&m->body), error);
+	if (!ok)
+		refused(m->spool, "a large message is not written", error);
 	buf_free(&m->body);
 	return ok;
 }
@@ -275,7 +289,8 @@ bool spool_write(struct spool_message *m, slice data, struct error *error)
 	}
 	if (m->alone_fd < 0 && !begin_alone(m, error))
 		return false;
-	return file_write_all(m->alone_fd, data, error);
+	return file_write_all(m->alone_fd, data, error) ||
+	    refused(m->spool, "a large message is not written", error);
 }
 
 void spool_commit(
@@ -317,7 +332,7 @@ static bool open_segment(struct spool *s, struct error *error)
 	path_of(s, id, "seg", path);
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
-		return error_local(error, "cannot create %s: %s", path, strerror(errno));
+		return refused(s, "no new segment", error);
 	sync_folder(s);
 	if (s->fd >= 0)
 		close(s->fd);
@@ -354,12 +369,11 @@ static bool name_alone(struct spool *s, struct spool_message *m, struct error *e
 	segment_head_make(m->alone_id, &head.segment);
 	seal(m, &head.segment, RECORD_FIRST, &head.record);
 	if (pwrite(m->alone_fd, &head, sizeof head, 0) != sizeof head)
-		return error_local(error, "cannot write a large message: %s", strerror(errno));
+		return refused(s, "a large message is not written", error);
 	path_of(s, m->alone_id, "part", from);
 	path_of(s, m->alone_id, "one", to);
 	sync_or_die(m->alone_fd, "a large message");
-	return rename(from, to) == 0 ||
-	    error_local(error, "cannot rename %s: %s", from, strerror(errno));
+	return rename(from, to) == 0 || refused(s, "a large message gets no name", error);
 }
 
 static bool commit_alone(struct spool *s, struct spool_message *m)
@@ -388,7 +402,7 @@ static bool write_parts(struct spool *s, struct iovec *next, size_t left, struct
 		if (wrote < 0 && errno == EINTR)
 			continue;
 		if (wrote < 0) {
-			error_local(error, "cannot write the spool: %s", strerror(errno));
+			refused(s, "the segment is not written", error);
 			/* Whole records may stand there. Nobody was told of them: the process ends, and
 			 * with it the answer that would be wrong. */
 			if (total && ftruncate(s->fd, (off_t)s->end) < 0)

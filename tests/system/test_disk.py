@@ -3,6 +3,7 @@ half stored, and it goes on by itself when there is room again."""
 import os
 import pathlib
 import smtplib
+import subprocess
 
 import pytest
 
@@ -113,3 +114,27 @@ def test_mail_waits_in_the_spool_while_the_accounts_disk_is_full(disk):
     for name in names:
         disk.arrives(name, seconds=60)
     assert disk.count() == 21
+
+
+def remount(server, how):
+    """Changes the small file system from within the server's own view of the machine."""
+    subprocess.run(["nsenter", "-m", "-t", str(server.process.pid), "mount", "-o", f"remount,{how}",
+                    str(server.folder / "state/spool")], check=True, timeout=20)
+
+
+# Nothing is open for writing before the first message: the kernel makes no file system read-only otherwise.
+@pytest.mark.parametrize("disk", [("state/spool", "8m")], indirect=True)
+def test_a_read_only_disk_refuses_for_a_while_and_says_what_to_do(disk):
+    before = pids(disk)
+    remount(disk, "ro")
+    for size in [1000] * 30 + [80000]:
+        code, text = refused(disk, message(b"it is read-only here\r\n" * size)[1])
+        assert (code, text[:5]) == (452, "4.3.1"), text
+    told = [line for line in disk.log().splitlines() if "spool.failed" in line]
+    assert len(told) == 31
+    assert all(f"{disk.folder}/state/spool/" in line and "make it writable" in line for line in told)
+    remount(disk, "rw")
+    name, octets = message(b"writable again\r\n")
+    disk.send(octets)
+    disk.arrives(name)
+    assert disk.count() == 1 and pids(disk) == before

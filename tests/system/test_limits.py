@@ -57,7 +57,7 @@ def test_an_address_has_so_many_connections_to_all_processes_and_no_more(limited
 def test_what_a_dead_process_had_open_does_not_count(limited):
     limited.expected.add("role.died")
     raws = fill(limited, "imap", 9)
-    victim = next(r for r in limited.status() if r["role"].startswith("imap") and int(r["sessions"]))
+    victim = next(r for r in limited.status() if r["role"].startswith("imap") and r.get("sessions"))
     os.kill(victim["pid"], signal.SIGKILL)
     hauberk.wait_for("a successor", lambda: any(
         r["restarts"] for r in limited.ready() if r["role"].startswith("imap")))
