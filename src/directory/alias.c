@@ -65,7 +65,7 @@ static bool walk_run(struct directory *dir, struct walk *w, struct error *error)
 		db_bind_id(st, 1, step.alias);
 		while (!w->limit && db_step(st)) {
 			walk_account(w, st);
-			walk_alias(w, db_column_id(st, 6), step.depth + 1);
+			walk_alias(w, db_column_id(st, 7), step.depth + 1);
 		}
 		if (!db_done(st, error))
 			return false;
@@ -89,38 +89,48 @@ bool directory_follow(struct directory *dir, int64_t alias, struct arena *arena,
 	return ok;
 }
 
-/* An account or an alias of that name, or else of the part before its plus sign. */
+/* An account or an alias of that name, or else of the part before its plus sign, or else the catch-all. */
 static enum directory_answer find_detailed(struct directory *dir, struct arena *arena, slice local,
-    slice domain, struct account *account_out, int64_t *alias_out, struct error *error)
+    slice domain, struct account *account_out, struct entry_alias *alias_out, bool *catch_all_out,
+    struct error *error)
 {
-	enum directory_answer answer =
-	    directory_find_entry(dir, arena, local, domain, account_out, alias_out, error);
 	size_t plus = slice_find(local, '+');
+	slice names[3] = { local };
+	size_t n = 1;
+	enum directory_answer answer = DIRECTORY_NO_ACCOUNT;
 
-	if (answer != DIRECTORY_NO_ACCOUNT || *alias_out || plus == 0 || plus == local.n)
-		return answer;
-	return directory_find_entry(
-	    dir, arena, slice_head(local, plus), domain, account_out, alias_out, error);
+	if (plus > 0 && plus < local.n)
+		names[n++] = slice_head(local, plus);
+	names[n++] = DIRECTORY_CATCH_ALL;
+	for (size_t i = 0; i < n && answer == DIRECTORY_NO_ACCOUNT; i++) {
+		answer = directory_find_entry(
+		    dir, arena, names[i], domain, account_out, alias_out, error);
+		*catch_all_out = i + 1 == n;
+		if (alias_out->id)
+			break;
+	}
+	return answer;
 }
 
 enum directory_answer directory_resolve(struct directory *dir, slice local, slice domain,
     struct arena *arena, struct directory_recipients *out, struct error *error)
 {
 	struct account *account = ARENA_NEW(arena, struct account);
-	int64_t alias;
+	struct entry_alias alias;
 
 	directory_turn(dir);
 	*out = (struct directory_recipients){ 0 };
 	enum directory_answer answer =
-	    find_detailed(dir, arena, local, domain, account, &alias, error);
+	    find_detailed(dir, arena, local, domain, account, &alias, &out->catch_all, error);
 	if (answer == DIRECTORY_FOUND) {
 		out->accounts = account;
 		out->count = 1;
 	}
-	if (answer != DIRECTORY_NO_ACCOUNT || !alias)
+	if (answer != DIRECTORY_NO_ACCOUNT || !alias.id)
 		return answer;
 	out->alias = true;
-	if (!directory_follow(dir, alias, arena, &out->accounts, &out->count, error))
+	out->senders = alias.senders;
+	if (!directory_follow(dir, alias.id, arena, &out->accounts, &out->count, error))
 		return DIRECTORY_FAILED;
 	return out->count ? DIRECTORY_FOUND : DIRECTORY_NO_ACCOUNT;
 }
@@ -133,8 +143,8 @@ bool directory_alias_list(struct directory *dir, slice local, slice domain, stru
 
 	*aliases_out = NULL;
 	*count_out = 0;
-	db_bind_text(st, 1, directory_fold(scratch, domain));
-	db_bind_text(st, 2, directory_fold(scratch, local));
+	db_bind_text(st, 1, directory_fold_domain(scratch, domain));
+	db_bind_text(st, 2, directory_fold_local(scratch, local));
 	while (db_step(st)) {
 		struct directory_alias *a;
 
@@ -144,6 +154,7 @@ bool directory_alias_list(struct directory *dir, slice local, slice domain, stru
 		a->alias.domain = arena_copy(arena, db_column_text(st, 1));
 		a->target.local = arena_copy(arena, db_column_text(st, 2));
 		a->target.domain = arena_copy(arena, db_column_text(st, 3));
+		a->senders = (enum directory_senders)db_column_number(st, 4);
 	}
 	return db_done(st, error);
 }
@@ -162,12 +173,24 @@ struct target {
 	int64_t account, other;
 };
 
-static bool check_address(struct directory_address a, struct error *error)
+static bool is_catch_all(struct directory_address a)
+{
+	return slice_eq(a.local, DIRECTORY_CATCH_ALL);
+}
+
+static bool check_target(struct directory_address a, struct error *error)
 {
 	return names_check_local(a.local, error) && names_check_domain(a.domain, error);
 }
 
-#define ADDRESS_ARG(a) SLICE_ARG((a).local), SLICE_ARG((a).domain)
+static bool check_alias(struct directory_address a, struct error *error)
+{
+	return (is_catch_all(a) || names_check_local(a.local, error)) &&
+	    names_check_domain(a.domain, error);
+}
+
+/* The catch-all is shown as "@example.org". */
+#define ADDRESS_ARG(a) is_catch_all(a) ? 0 : (int)(a).local.n, (a).local.p, SLICE_ARG((a).domain)
 
 static bool absent_domain(struct work *w, struct directory_address a)
 {
@@ -178,14 +201,16 @@ static bool absent_domain(struct work *w, struct directory_address a)
 static bool find_target(struct work *w, struct directory_address a, struct target *out)
 {
 	struct account account;
+	struct entry_alias alias;
 
 	*out = (struct target){ 0 };
-	switch (directory_find_entry(
-	    w->dir, w->arena, a.local, a.domain, &account, &out->other, w->error)) {
+	switch (
+	    directory_find_entry(w->dir, w->arena, a.local, a.domain, &account, &alias, w->error)) {
 	case DIRECTORY_FOUND:
-		*out = (struct target){ .account = account.id };
+		out->account = account.id;
 		return true;
 	case DIRECTORY_NO_ACCOUNT:
+		out->other = alias.id;
 		return out->other ||
 		    error_plain(w->error, FAULT_ABSENT,
 			"there is no account or alias %.*s@%.*s to lead to; add it first",
@@ -288,14 +313,15 @@ static bool make_alias(struct work *w, struct directory_address a, int64_t *alia
 	struct db_stmt *st;
 	int64_t domain;
 
-	if (!directory_domain_id(w->dir, directory_fold(w->arena, a.domain), &domain, w->error) ||
+	if (!directory_domain_id(
+		w->dir, directory_fold_domain(w->arena, a.domain), &domain, w->error) ||
 	    !directory_next_id(w->dir, SLICE("alias"), alias_out, w->error))
 		return false;
 	st = db_use(w->dir->db, Q_ALIAS_ADD);
 	db_bind_id(st, 1, *alias_out);
 	db_bind_id(st, 2, domain);
-	db_bind_text(st, 3, a.local);
-	db_bind_text(st, 4, directory_fold(w->arena, a.local));
+	db_bind_text(st, 3, is_catch_all(a) ? SLICE("") : a.local);
+	db_bind_text(st, 4, directory_fold_local(w->arena, a.local));
 	db_bind_time(st, 5, clock_wall_us());
 	return db_run(st, w->error);
 }
@@ -304,13 +330,16 @@ static bool make_alias(struct work *w, struct directory_address a, int64_t *alia
 static bool find_or_make(struct work *w, struct directory_address a, int64_t *alias_out)
 {
 	struct account account;
+	struct entry_alias alias;
 
-	switch (directory_find_entry(
-	    w->dir, w->arena, a.local, a.domain, &account, alias_out, w->error)) {
+	*alias_out = 0;
+	switch (
+	    directory_find_entry(w->dir, w->arena, a.local, a.domain, &account, &alias, w->error)) {
 	case DIRECTORY_FOUND:
 		return error_plain(w->error, FAULT_DENIED,
 		    "%.*s@%.*s is an account; an alias cannot have its name", ADDRESS_ARG(a));
 	case DIRECTORY_NO_ACCOUNT:
+		*alias_out = alias.id;
 		return *alias_out || make_alias(w, a, alias_out);
 	case DIRECTORY_NO_DOMAIN:
 		return absent_domain(w, a);
@@ -325,7 +354,7 @@ static bool add_target(struct work *w, const struct ancestors *above,
 {
 	struct target target;
 
-	if (!check_address(name, w->error) || !find_target(w, name, &target) ||
+	if (!check_target(name, w->error) || !find_target(w, name, &target) ||
 	    !check_loop(w, above, target.other))
 		return false;
 	struct db_stmt *st = db_use(w->dir->db, Q_TARGET_ADD);
@@ -376,7 +405,7 @@ bool directory_alias_add(struct directory *dir, struct directory_address alias,
 	struct work w = { .dir = dir, .error = error };
 
 	directory_turn(dir);
-	if (!check_address(alias, error) || !db_begin(dir->db, error))
+	if (!check_alias(alias, error) || !db_begin(dir->db, error))
 		return false;
 	w.arena = arena_new(WORK_MAX);
 	bool ok = directory_finish(dir, add_alias(&w, alias, targets, count), error);
@@ -468,14 +497,17 @@ static bool release(struct work *w, struct target gone, struct directory_address
 static bool find_alias(struct work *w, struct directory_address a, int64_t *alias_out)
 {
 	struct account account;
+	struct entry_alias alias;
 
-	switch (directory_find_entry(
-	    w->dir, w->arena, a.local, a.domain, &account, alias_out, w->error)) {
+	*alias_out = 0;
+	switch (
+	    directory_find_entry(w->dir, w->arena, a.local, a.domain, &account, &alias, w->error)) {
 	case DIRECTORY_FOUND:
 		return error_plain(w->error, FAULT_DENIED,
 		    "%.*s@%.*s is an account, not an alias; see hauberk account remove",
 		    ADDRESS_ARG(a));
 	case DIRECTORY_NO_ACCOUNT:
+		*alias_out = alias.id;
 		return *alias_out ||
 		    error_plain(w->error, FAULT_ABSENT,
 			"there is no alias %.*s@%.*s; see hauberk alias list", ADDRESS_ARG(a));
@@ -492,7 +524,7 @@ static bool remove_target(struct work *w, int64_t alias, struct directory_addres
 {
 	struct target target;
 
-	if (!check_address(target_name, w->error) || !find_target(w, target_name, &target))
+	if (!check_target(target_name, w->error) || !find_target(w, target_name, &target))
 		return false;
 	struct db_stmt *st = db_use(w->dir->db, Q_TARGET_REMOVE);
 	db_bind_id(st, 1, alias);
@@ -522,6 +554,29 @@ static bool remove_alias(struct work *w, struct directory_address name,
 	    run_with(w, Q_TARGET_DROP_OF, id) && run_with(w, Q_ALIAS_REMOVE, id);
 }
 
+bool directory_alias_senders(struct directory *dir, struct directory_address alias,
+    enum directory_senders senders, struct error *error)
+{
+	struct work w = { .dir = dir, .error = error };
+	int64_t id;
+
+	directory_turn(dir);
+	if (!check_alias(alias, error) || !db_begin(dir->db, error))
+		return false;
+	w.arena = arena_new(WORK_MAX);
+	bool ok = find_alias(&w, alias, &id);
+	if (ok) {
+		struct db_stmt *st = db_use(dir->db, Q_ALIAS_SENDERS);
+
+		db_bind_id(st, 1, id);
+		db_bind_number(st, 2, senders);
+		ok = db_run(st, error);
+	}
+	ok = directory_finish(dir, ok, error);
+	arena_free(w.arena);
+	return ok;
+}
+
 bool directory_alias_remove(struct directory *dir, struct directory_address alias,
     const struct directory_address *target, bool force, bool *gone_out, struct error *error)
 {
@@ -529,7 +584,7 @@ bool directory_alias_remove(struct directory *dir, struct directory_address alia
 
 	directory_turn(dir);
 	*gone_out = false;
-	if (!check_address(alias, error) || !db_begin(dir->db, error))
+	if (!check_alias(alias, error) || !db_begin(dir->db, error))
 		return false;
 	w.arena = arena_new(WORK_MAX);
 	bool ok = directory_finish(dir, remove_alias(&w, alias, target, force, gone_out), error);

@@ -66,7 +66,7 @@ bool directory_domain_add(struct directory *dir, slice name, int64_t *id_out, st
 	if (!names_check_domain(name, error) || !db_begin(dir->db, error))
 		return false;
 	return directory_finish(
-	    dir, add_domain(dir, directory_fold(scratch, name), id_out, error), error);
+	    dir, add_domain(dir, directory_fold_domain(scratch, name), id_out, error), error);
 }
 
 bool directory_domain_id(struct directory *dir, slice name, int64_t *id_out, struct error *error)
@@ -121,7 +121,7 @@ bool directory_domain_remove(struct directory *dir, slice name, struct error *er
 	if (!names_check_domain(name, error) || !db_begin(dir->db, error))
 		return false;
 	return directory_finish(
-	    dir, remove_domain(dir, directory_fold(scratch, name), error), error);
+	    dir, remove_domain(dir, directory_fold_domain(scratch, name), error), error);
 }
 
 /* An account and an alias of one name would hide one another. */
@@ -129,13 +129,13 @@ static bool no_alias(struct directory *dir, slice local, slice domain, struct er
 {
 	struct arena *arena = arena_new(NAMES_MAX);
 	struct account account;
-	int64_t alias;
+	struct entry_alias alias;
 	bool ok = directory_find_entry(dir, arena, local, domain, &account, &alias, error) !=
 	    DIRECTORY_FAILED;
 
 	arena_free(arena);
 	return ok &&
-	    (!alias ||
+	    (!alias.id ||
 		error_plain(error, FAULT_DENIED,
 		    "%.*s@%.*s is an alias; an account cannot have its name: remove it first",
 		    SLICE_ARG(local), SLICE_ARG(domain)));
@@ -175,8 +175,8 @@ bool directory_account_add(
 	*id_out = 0;
 	if (!names_check_local(local, error) || !names_check_domain(domain, error))
 		return false;
-	folded = directory_fold(scratch, local);
-	name = directory_fold(scratch, domain);
+	folded = directory_fold_local(scratch, local);
+	name = directory_fold_domain(scratch, domain);
 	if (!db_begin(dir->db, error))
 		return false;
 	return directory_finish(dir, add_account(dir, local, folded, name, id_out, error), error);
@@ -188,8 +188,8 @@ static bool change_account(struct directory *dir, struct db_stmt *st, struct are
 {
 	bool found;
 
-	db_bind_text(st, 1, directory_fold(scratch, domain));
-	db_bind_text(st, 2, directory_fold(scratch, local));
+	db_bind_text(st, 1, directory_fold_domain(scratch, domain));
+	db_bind_text(st, 2, directory_fold_local(scratch, local));
 	found = db_step(st);
 	if (!db_done(st, error))
 		return false;
@@ -212,11 +212,43 @@ bool directory_account_enable(
 	return directory_finish(dir, change_account(dir, st, scratch, local, domain, error), error);
 }
 
+bool directory_account_quota(
+    struct directory *dir, slice local, slice domain, int64_t quota, struct error *error)
+{
+	struct arena *scratch = directory_turn(dir);
+	struct db_stmt *st;
+
+	if (!names_check_local(local, error) || !names_check_domain(domain, error) ||
+	    !db_begin(dir->db, error))
+		return false;
+	st = db_use(dir->db, Q_ACCOUNT_QUOTA);
+	db_bind_number(st, 3, quota);
+	return directory_finish(dir, change_account(dir, st, scratch, local, domain, error), error);
+}
+
+bool directory_domain_quota(struct directory *dir, slice name, int64_t quota, struct error *error)
+{
+	struct arena *scratch = directory_turn(dir);
+	struct db_stmt *st;
+
+	if (!names_check_domain(name, error) || !db_begin(dir->db, error))
+		return false;
+	st = db_use(dir->db, Q_DOMAIN_QUOTA);
+	db_bind_text(st, 1, directory_fold_domain(scratch, name));
+	db_bind_number(st, 2, quota);
+	bool found = db_step(st);
+	bool ok = db_done(st, error) &&
+	    (found ||
+		error_plain(error, FAULT_ABSENT,
+		    "the domain %.*s is not ours; see hauberk domain list", SLICE_ARG(name)));
+	return directory_finish(dir, ok, error);
+}
+
 static bool remove_account(struct directory *dir, struct arena *arena, slice local, slice domain,
     bool force, struct error *error)
 {
 	struct account account;
-	int64_t alias;
+	struct entry_alias alias;
 
 	if (directory_find_entry(dir, arena, local, domain, &account, &alias, error) ==
 	    DIRECTORY_FAILED)

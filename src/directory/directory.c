@@ -4,7 +4,7 @@
 
 #include "base/encode.h"
 #include "base/memory.h"
-#include "base/octet.h"
+#include "mail/idna.h"
 #include "directory/internal.h"
 
 #define WAIT_MS     3000
@@ -58,21 +58,36 @@ struct arena *directory_turn(struct directory *dir)
 	return scratch;
 }
 
-slice directory_fold(struct arena *arena, slice text)
+slice directory_fold_domain(struct arena *arena, slice domain)
 {
-	char *p = arena_str(arena, text);
+	slice ascii;
 
-	for (size_t i = 0; i < text.n; i++)
-		p[i] = octet_lower(p[i]);
-	return (slice){ p, text.n };
+	idna_ascii(domain, arena, &ascii);
+	return ascii;
 }
 
-/* The folded name if it could be in the directory, else empty, which never is. */
-static slice searchable(struct arena *arena, slice name, size_t max)
+slice directory_fold_local(struct arena *arena, slice local)
 {
-	if (name.n > max || !utf8_valid(name) || slice_find(name, '\0') != name.n)
-		return SLICE("");
-	return directory_fold(arena, name);
+	return idna_fold_local(local, arena);
+}
+
+/* Could it be in the directory? */
+static bool searchable(slice name, size_t max)
+{
+	return name.n <= max && utf8_valid(name) && slice_find(name, '\0') == name.n;
+}
+
+/* The form in which it would be in the directory; else empty, which never is. */
+static slice search_domain(struct arena *arena, slice domain)
+{
+	return searchable(domain, 4 * DIRECTORY_DOMAIN_MAX) ? directory_fold_domain(arena, domain)
+							    : SLICE("");
+}
+
+static slice search_local(struct arena *arena, slice local)
+{
+	return searchable(local, DIRECTORY_LOCAL_MAX) ? directory_fold_local(arena, local)
+						      : SLICE("");
 }
 
 void directory_read_account(struct db_stmt *st, struct arena *arena, struct account *account_out)
@@ -83,22 +98,25 @@ void directory_read_account(struct db_stmt *st, struct arena *arena, struct acco
 	account_out->domain = arena_copy(arena, db_column_text(st, 3));
 	account_out->enabled = db_column_number(st, 4) != 0;
 	account_out->created_us = db_column_time(st, 5);
+	int64_t quota = db_column_number(st, 6);
+	account_out->quota = quota > 0 ? quota : 0;
 }
 
 enum directory_answer directory_find_entry(struct directory *dir, struct arena *arena, slice local,
-    slice domain, struct account *account_out, int64_t *alias_out, struct error *error)
+    slice domain, struct account *account_out, struct entry_alias *alias_out, struct error *error)
 {
 	struct db_stmt *st = db_use(dir->db, Q_ACCOUNT_FIND);
 	bool ours;
 
 	*account_out = (struct account){ 0 };
-	*alias_out = 0;
-	db_bind_text(st, 1, searchable(arena, domain, DIRECTORY_DOMAIN_MAX));
-	db_bind_text(st, 2, searchable(arena, local, DIRECTORY_LOCAL_MAX));
+	*alias_out = (struct entry_alias){ 0 };
+	db_bind_text(st, 1, search_domain(arena, domain));
+	db_bind_text(st, 2, search_local(arena, local));
 	ours = db_step(st);
 	if (ours) {
 		directory_read_account(st, arena, account_out);
-		*alias_out = db_column_id(st, 6);
+		*alias_out = (struct entry_alias){ db_column_id(st, 7),
+			(enum directory_senders)db_column_number(st, 8) };
 	}
 	if (!db_done(st, error))
 		return DIRECTORY_FAILED;
@@ -110,7 +128,7 @@ enum directory_answer directory_find_entry(struct directory *dir, struct arena *
 enum directory_answer directory_find_address(struct directory *dir, slice local, slice domain,
     struct account *account_out, struct error *error)
 {
-	int64_t alias;
+	struct entry_alias alias;
 
 	return directory_find_entry(
 	    dir, directory_turn(dir), local, domain, account_out, &alias, error);
@@ -159,7 +177,7 @@ enum directory_answer directory_find_oldest(
 	struct db_stmt *st = db_use(dir->db, Q_ACCOUNT_OLDEST);
 
 	*account_out = (struct account){ 0 };
-	db_bind_text(st, 1, domain.n ? searchable(scratch, domain, DIRECTORY_DOMAIN_MAX) : domain);
+	db_bind_text(st, 1, search_domain(scratch, domain));
 	if (db_step(st))
 		directory_read_account(st, scratch, account_out);
 	if (!db_done(st, error))
@@ -173,7 +191,7 @@ enum directory_answer directory_find_login(
 	struct arena *scratch = directory_turn(dir);
 	slice local = name, domain = { 0 };
 	size_t at = name.n;
-	int64_t alias;
+	struct entry_alias alias;
 
 	while (at > 0 && name.p[at - 1] != '@')
 		at--;
@@ -185,8 +203,8 @@ enum directory_answer directory_find_login(
 	}
 	enum directory_answer answer =
 	    directory_find_entry(dir, scratch, local, domain, account_out, &alias, error);
-	if (answer == DIRECTORY_NO_ACCOUNT && alias)
-		return only_account(dir, scratch, alias, account_out, error);
+	if (answer == DIRECTORY_NO_ACCOUNT && alias.id)
+		return only_account(dir, scratch, alias.id, account_out, error);
 	return answer;
 }
 
@@ -198,7 +216,7 @@ enum directory_answer directory_find_domain(
 	bool found;
 
 	*domain_out = (struct domain){ 0 };
-	db_bind_text(st, 1, searchable(scratch, name, DIRECTORY_DOMAIN_MAX));
+	db_bind_text(st, 1, search_domain(scratch, name));
 	found = db_step(st);
 	domain_out->id = db_column_id(st, 0);
 	domain_out->name = arena_copy(scratch, db_column_text(st, 1));
@@ -252,6 +270,7 @@ bool directory_domain_list(struct directory *dir, struct arena *arena, struct do
 		d = &(*domains_out)[(*count_out)++];
 		d->id = db_column_id(st, 0);
 		d->name = arena_copy(arena, db_column_text(st, 1));
+		d->quota = db_column_number(st, 2);
 	}
 	return db_done(st, error);
 }
@@ -264,7 +283,7 @@ bool directory_account_list(struct directory *dir, slice domain, struct arena *a
 
 	*accounts_out = NULL;
 	*count_out = 0;
-	db_bind_text(st, 1, directory_fold(scratch, domain));
+	db_bind_text(st, 1, directory_fold_domain(scratch, domain));
 	while (db_step(st)) {
 		*accounts_out =
 		    directory_grown(arena, *accounts_out, *count_out, sizeof(**accounts_out));

@@ -1,5 +1,5 @@
 /*
- * directory: domains, accounts and aliases.
+ * directory: domains, accounts and aliases; groups are aliases that lead to several.
  *
  * One file, `directory.db`, written by the role control and read by every role that must know who is
  * ours. It has a rollback journal, so a reader of another uid needs no write permission; a reader
@@ -16,8 +16,8 @@
  *     case DIRECTORY_FAILED: ...         ask later
  *     }
  *
- * Domains are compared without case and kept in lower case, as A-labels (IDNA). Local parts are kept
- * as written and compared without ASCII case. Ids are never used twice. A handle belongs to one
+ * Domains are compared without case and kept in lower case, as A-labels (IDNA); U-labels mean the same.
+ * Local parts are kept as written and compared without case. Ids are never used twice. A handle belongs to one
  * thread.
  *
  * What a find returns in an account or domain is borrowed: it lives until the next call on the same
@@ -41,7 +41,8 @@ struct directory;
 
 struct domain {
 	int64_t id;
-	slice name; /* lower case */
+	slice name;    /* lower case */
+	int64_t quota; /* octets of each account that has none of its own; 0: any number */
 };
 
 struct account {
@@ -51,23 +52,36 @@ struct account {
 	slice domain; /* lower case */
 	bool enabled; /* may log in and get mail */
 	int64_t created_us;
+	int64_t quota; /* octets, its own or its domain's; 0: any number */
 };
 
-/* local@domain, as somebody wrote it */
+/* local@domain, as somebody wrote it; DIRECTORY_CATCH_ALL for the alias of all that nobody else has. */
 struct directory_address {
 	slice local, domain;
+};
+
+#define DIRECTORY_CATCH_ALL SLICE("@")
+
+/* Who may send to an alias. */
+enum directory_senders {
+	SENDERS_ANYONE,
+	SENDERS_USERS,   /* who has logged in */
+	SENDERS_MEMBERS, /* whose account it leads to */
 };
 
 /* One step of an alias. A target that is not there any more is empty. */
 struct directory_alias {
 	struct directory_address alias, target;
+	enum directory_senders senders;
 };
 
 /* Whom mail for an address goes to: each account once, disabled ones too. */
 struct directory_recipients {
 	struct account *accounts;
 	size_t count;
-	bool alias; /* the address was one */
+	bool alias;                     /* the address was one */
+	bool catch_all;                 /* nobody has the address */
+	enum directory_senders senders; /* what the alias says */
 };
 
 enum directory_answer {
@@ -107,6 +121,12 @@ bool directory_account_list(struct directory *dir, slice domain, struct arena *a
     struct account **accounts_out, size_t *count_out, struct error *error);
 bool directory_account_enable(
     struct directory *dir, slice local, slice domain, bool enabled, struct error *error);
+/* Octets; 0: as its domain says, DIRECTORY_NO_QUOTA: any number. */
+bool directory_account_quota(
+    struct directory *dir, slice local, slice domain, int64_t quota, struct error *error);
+/* Octets for each account that has none of its own; 0: any number. */
+bool directory_domain_quota(struct directory *dir, slice name, int64_t quota, struct error *error);
+#define DIRECTORY_NO_QUOTA (-1)
 /* Only the entry: mail in the account's folder stays. Refused while aliases lead to the account; `force`
  * takes it out of them, and removes those left without a target. */
 bool directory_account_remove(
@@ -117,6 +137,9 @@ bool directory_account_remove(
  * names it), and beyond the limits above, of this alias and of those that lead to it. */
 bool directory_alias_add(struct directory *dir, struct directory_address alias,
     const struct directory_address *targets, size_t count, struct error *error);
+/* Says who may send to it. */
+bool directory_alias_senders(struct directory *dir, struct directory_address alias,
+    enum directory_senders senders, struct error *error);
 /* Of one alias; of a domain when local is empty; all when both are. A row for each target, in order. */
 bool directory_alias_list(struct directory *dir, slice local, slice domain, struct arena *arena,
     struct directory_alias **aliases_out, size_t *count_out, struct error *error);
@@ -132,8 +155,8 @@ enum directory_answer directory_find_domain(
 enum directory_answer directory_find_address(struct directory *dir, slice local, slice domain,
     struct account *account_out, struct error *error);
 /* Whom mail for this address goes to, through aliases; accounts are the arena's. An address that nobody
- * has, with a detail behind a plus sign, is that without the detail (subaddressing, RFC 5233 §1). An alias beyond the
- * limits is DIRECTORY_FAILED with FAULT_LIMIT. Without any account: DIRECTORY_NO_ACCOUNT. */
+ * has, with a detail behind a plus sign, is that without the detail (subaddressing, RFC 5233 §1), or else goes to
+ * the domain's catch-all. An alias beyond the limits is DIRECTORY_FAILED with FAULT_LIMIT. Without any account: DIRECTORY_NO_ACCOUNT. */
 enum directory_answer directory_resolve(struct directory *dir, slice local, slice domain,
     struct arena *arena, struct directory_recipients *out, struct error *error);
 /* Somebody must read what is sent to postmaster and abuse (RFC 5321 §4.5.1, RFC 2142): where nobody has the

@@ -217,7 +217,7 @@ static void names_are_checked_and_errors_say_where(void **state)
 		{ "a..test", "octet 3" },
 		{ "example.test.", "octet 14" },
 		{ "exa_mple.test", "octet 4 ('_')" },
-		{ "b\xc3\xbc.test", "octet 2 (0xc3)" },
+		{ "b\xc3.test", "international" },
 		{ "-a.test", "hyphen" },
 		{ "a.test-", "hyphen" },
 		{ "10.0.0.1", "number" },
@@ -498,7 +498,7 @@ static void a_thousand_accounts_and_no_more(void **state)
 	assert_true(alias(f, "all@a.test", "ann@a.test"));
 	run_sql(f,
 	    "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 1099) "
-	    "INSERT INTO account SELECT i, 1, 'u' || i, 'u' || i, 1, 0 FROM n; "
+	    "INSERT INTO account SELECT i, 1, 'u' || i, 'u' || i, 1, 0, 0 FROM n; "
 	    "INSERT INTO alias_target SELECT 1, id, 0 FROM account "
 	    "WHERE id BETWEEN 100 AND 1098");
 	assert_int_equal(
@@ -625,6 +625,10 @@ static void a_directory_of_version_1_is_brought_up(void **state)
 	expect_leads(f, "ann@a.test", "Ann");
 	assert_true(alias(f, "info@a.test", "ann@a.test"));
 	expect_leads(f, "info@a.test", "Ann");
+	assert_true(directory_alias_senders(f->dir,
+	    (struct directory_address){ SLICE("info"), SLICE("a.test") }, SENDERS_USERS,
+	    &f->error));
+	assert_true(directory_domain_quota(f->dir, SLICE("a.test"), 5000, &f->error));
 }
 
 #define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -667,6 +671,84 @@ static void the_oldest_account_reads_what_nobody_is_named_for(void **state)
 	    DIRECTORY_NO_ACCOUNT);
 }
 
+static void what_nobody_has_goes_to_the_catch_all(void **state)
+{
+	struct fixture *f = *state;
+	struct account account;
+
+	add_people(f);
+	expect_leads(f, "nobody@a.test", "-");
+	struct directory_address all = { DIRECTORY_CATCH_ALL, SLICE("a.test") },
+				 ann = { SLICE("ann"), SLICE("a.test") };
+	assert_true(directory_alias_add(f->dir, all, &ann, 1, &f->error));
+	expect_leads(f, "nobody@a.test", "ann");
+	expect_leads(f, "nobody+x@a.test", "ann");
+	expect_leads(f, "bob@a.test", "bob");
+	expect_leads(f, "nobody@b.test", "-");
+	/* Mail is sent there; nobody's login. */
+	assert_int_equal(directory_find_login(f->dir, SLICE("nobody@a.test"), &account, &f->error),
+	    DIRECTORY_NO_ACCOUNT);
+	/* It stands for addresses, not for a target. */
+	struct directory_address other = { SLICE("other"), SLICE("a.test") };
+	assert_false(directory_alias_add(f->dir, other, &all, 1, &f->error));
+	assert_int_equal(f->error.fault, FAULT_INPUT);
+	bool gone;
+	assert_true(directory_alias_remove(f->dir, all, NULL, false, &gone, &f->error));
+	assert_true(gone);
+	expect_leads(f, "nobody@a.test", "-");
+}
+
+static void a_domain_has_one_name_in_both_its_forms(void **state)
+{
+	struct fixture *f = *state;
+	int64_t id;
+
+	assert_true(directory_domain_add(f->dir,
+	    SLICE("B\xc3\xbc"
+		  "cher.test"),
+	    &id, &f->error));
+	assert_false(directory_domain_add(f->dir, SLICE("xn--bcher-kva.TEST"), &id, &f->error));
+	assert_true(directory_account_add(
+	    f->dir, SLICE("J\xc3\xb6rg"), SLICE("xn--bcher-kva.test"), &id, &f->error));
+	expect_leads(f,
+	    "j\xc3\x96rg@b\xc3\xbc"
+	    "cher.test",
+	    "J\xc3\xb6rg");
+	expect_leads(f, "jo\xcc\x88rg@XN--bcher-kva.test", "J\xc3\xb6rg");
+	assert_false(directory_domain_add(f->dir, SLICE("b\xc3\xbc cher.test"), &id, &f->error));
+	assert_int_equal(f->error.fault, FAULT_INPUT);
+}
+
+static int64_t quota_of(struct fixture *f, const char *local)
+{
+	struct account account;
+
+	assert_int_equal(
+	    directory_find_address(f->dir, slice_of(local), SLICE("a.test"), &account, &f->error),
+	    DIRECTORY_FOUND);
+	return account.quota;
+}
+
+static void a_quota_is_the_accounts_or_its_domains(void **state)
+{
+	struct fixture *f = *state;
+	slice ann = SLICE("ann"), domain = SLICE("a.test");
+
+	add_people(f);
+	assert_int_equal(quota_of(f, "ann"), 0);
+	assert_true(directory_domain_quota(f->dir, SLICE("A.test"), 5000, &f->error));
+	assert_int_equal(quota_of(f, "ann"), 5000);
+	assert_true(directory_account_quota(f->dir, ann, domain, 7000, &f->error));
+	assert_int_equal(quota_of(f, "ann"), 7000);
+	assert_int_equal(quota_of(f, "bob"), 5000);
+	assert_true(directory_account_quota(f->dir, ann, domain, DIRECTORY_NO_QUOTA, &f->error));
+	assert_int_equal(quota_of(f, "ann"), 0);
+	assert_true(directory_account_quota(f->dir, ann, domain, 0, &f->error));
+	assert_int_equal(quota_of(f, "ann"), 5000);
+	assert_false(directory_domain_quota(f->dir, SLICE("c.test"), 5000, &f->error));
+	assert_int_equal(f->error.fault, FAULT_ABSENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -694,6 +776,9 @@ int main(void)
 		WITH_DIR(aliases_are_listed_in_order),
 		WITH_DIR(a_directory_of_version_1_is_brought_up),
 		WITH_DIR(a_detail_behind_a_plus_leads_to_the_address_without_it),
+		WITH_DIR(what_nobody_has_goes_to_the_catch_all),
+		WITH_DIR(a_domain_has_one_name_in_both_its_forms),
+		WITH_DIR(a_quota_is_the_accounts_or_its_domains),
 		WITH_DIR(the_oldest_account_reads_what_nobody_is_named_for),
 	};
 

@@ -18,11 +18,16 @@ struct directory {
 struct arena *directory_turn(struct directory *dir);
 /* Room for one more element in an array that doubles in the arena. */
 void *directory_grown(struct arena *arena, void *old, size_t n, size_t size);
-/* Columns 0 to 5 as an account, its text in the arena. */
+/* Columns 0 to 6 as an account, its text in the arena. */
 void directory_read_account(struct db_stmt *st, struct arena *arena, struct account *account_out);
-/* As directory_find_address, with the arena given; *alias_out: the alias of that name, or 0. */
+struct entry_alias {
+	int64_t id; /* 0: no alias has the name */
+	enum directory_senders senders;
+};
+
+/* As directory_find_address, with the arena given; *alias_out: the alias of that name. */
 enum directory_answer directory_find_entry(struct directory *dir, struct arena *arena, slice local,
-    slice domain, struct account *account_out, int64_t *alias_out, struct error *error);
+    slice domain, struct account *account_out, struct entry_alias *alias_out, struct error *error);
 /* The accounts that an alias leads to, through others, in the arena; FAULT_LIMIT beyond the limits. */
 bool directory_follow(struct directory *dir, int64_t alias, struct arena *arena,
     struct account **accounts_out, size_t *count_out, struct error *error);
@@ -35,7 +40,8 @@ bool directory_release_account(
     struct directory *dir, const struct account *account, bool force, struct error *error);
 /* Ends a transaction as its body went. */
 bool directory_finish(struct directory *dir, bool ok, struct error *error);
-/* ASCII lower case, in the arena. */
-slice directory_fold(struct arena *arena, slice text);
+/* What is compared, in the arena: a domain as A-labels in lower case, a local part without case. */
+slice directory_fold_domain(struct arena *arena, slice domain);
+slice directory_fold_local(struct arena *arena, slice local);
 
 #endif

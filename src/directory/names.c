@@ -5,8 +5,10 @@
 #include "base/encode.h"
 #include "base/octet.h"
 #include "directory/directory.h"
+#include "mail/idna.h"
 
 #define LABEL_MAX 63 /* RFC 1035 §2.3.4 */
+#define NAME_ROOM (1 << 20)
 
 struct shown {
 	char text[16];
@@ -38,8 +40,7 @@ static bool check_label(slice label, size_t offset, struct error *error)
 	for (size_t i = 0; i < label.n; i++)
 		if (!octet_is(label.p[i], OCTET_ALPHA | OCTET_DIGIT) && label.p[i] != '-')
 			return error_input(error,
-			    "domain name: octet %zu (%s) is not a letter, digit or hyphen; write "
-			    "international names as A-labels (xn--...)",
+			    "domain name: octet %zu (%s) is not a letter, digit or hyphen; leave it out",
 			    offset + i + 1, show(label.p[i]).text);
 	if (label.p[0] == '-' || label.p[label.n - 1] == '-')
 		return error_input(error,
@@ -56,7 +57,7 @@ static bool all_digits(slice label)
 	return true;
 }
 
-bool names_check_domain(slice name, struct error *error)
+static bool check_ascii(slice name, struct error *error)
 {
 	size_t at = 0;
 
@@ -78,6 +79,23 @@ bool names_check_domain(slice name, struct error *error)
 				"domain name: it ends in a number like an IP address; write a name");
 		at++;
 	}
+}
+
+bool names_check_domain(slice name, struct error *error)
+{
+	struct arena *arena;
+	slice ascii;
+
+	if (!idna_needed(name))
+		return check_ascii(name, error);
+	arena = arena_new(NAME_ROOM);
+	bool ok = idna_ascii(name, arena, &ascii)
+	    ? check_ascii(ascii, error)
+	    : error_input(error,
+		  "domain name: it holds what no international domain name may (RFC 5890); write it "
+		  "as people type it, or as A-labels (xn--...)");
+	arena_free(arena);
+	return ok;
 }
 
 static bool check_local_octet(slice local, size_t i, struct error *error)

@@ -9,7 +9,8 @@
 #include "base/error.h"
 #include "base/slice.h"
 
-/* Labels of letters, digits and hyphens (RFC 5321 §4.1.2 Domain; RFC 5890 for A-labels). */
+/* Labels of letters, digits and hyphens (RFC 5321 §4.1.2 Domain), or U-labels in UTF-8 whose A-labels (RFC 5890)
+ * are so. */
 bool names_check_domain(slice name, struct error *error);
 /* A dot-atom (RFC 5322 §3.2.3, with UTF-8 as in RFC 6532), at most 64 octets. RFC 6532 would allow the
  * controls U+0080 to U+009F; terminals obey them. */

@@ -4,13 +4,15 @@
 
 static const struct db_table tables[] = {
 	{ "domain", .key = "id", .unique = "name",
-	    .columns = { { "id", DB_ID }, { "name", DB_TEXT } } },
+	    .columns = { { "id", DB_ID }, { "name", DB_TEXT }, { "quota", DB_NUMBER } } },
 	{ "account", .key = "id", .unique = "domain, folded",
 	    .columns = { { "id", DB_ID }, { "domain", DB_ID }, { "local", DB_TEXT },
-		{ "folded", DB_TEXT }, { "enabled", DB_NUMBER }, { "created", DB_TIME } } },
+		{ "folded", DB_TEXT }, { "enabled", DB_NUMBER }, { "created", DB_TIME },
+		{ "quota", DB_NUMBER } } },
+	/* An alias without a local part is the domain's catch-all; it is folded to "@", which nobody has. */
 	{ "alias", .key = "id", .unique = "domain, folded",
 	    .columns = { { "id", DB_ID }, { "domain", DB_ID }, { "local", DB_TEXT },
-		{ "folded", DB_TEXT }, { "created", DB_TIME } } },
+		{ "folded", DB_TEXT }, { "created", DB_TIME }, { "senders", DB_NUMBER } } },
 	/* Where an alias leads: an account or another alias, the other of the two is 0. */
 	{ "alias_target", .key = "alias, account, other",
 	    .columns = { { "alias", DB_ID }, { "account", DB_ID }, { "other", DB_ID } } },
@@ -23,14 +25,25 @@ static const struct db_index indexes[] = {
 	{ "alias_target_other", "alias_target", "other" },
 };
 
+/* As it was first made. */
+static const struct db_table alias_of_2 = { "alias", .key = "id", .unique = "domain, folded",
+	.columns = { { "id", DB_ID }, { "domain", DB_ID }, { "local", DB_TEXT },
+	    { "folded", DB_TEXT }, { "created", DB_TIME } } };
+
 static const struct db_migration migrations[] = {
-	{ .version = 2, .create = &tables[2] },
+	{ .version = 2, .create = &alias_of_2 },
 	{ .version = 2, .create = &tables[3] },
 	{ .version = 2, .sql = "CREATE INDEX alias_target_account ON alias_target(account)" },
 	{ .version = 2, .sql = "CREATE INDEX alias_target_other ON alias_target(other)" },
+	{ .version = 3, .table = "domain", .column = { "quota", DB_NUMBER } },
+	{ .version = 3, .table = "account", .column = { "quota", DB_NUMBER } },
+	{ .version = 3, .table = "alias", .column = { "senders", DB_NUMBER } },
 };
 
-#define ACCOUNT_COLUMNS "SELECT a.id, a.domain, a.local, d.name, a.enabled, a.created"
+/* An account's quota: its own, or (0) its domain's. */
+#define ACCOUNT_COLUMNS                                                                            \
+	"SELECT a.id, a.domain, a.local, d.name, a.enabled, a.created, "                           \
+	"CASE a.quota WHEN 0 THEN d.quota ELSE a.quota END"
 
 static const struct db_query queries[Q_COUNT] = {
 	[Q_SERIAL_ADD] = { "serial_add",
@@ -38,22 +51,28 @@ static const struct db_query queries[Q_COUNT] = {
 	[Q_SERIAL_NEXT] = { "serial_next",
 	    "UPDATE serial SET last = last + 1 WHERE name = ?1 RETURNING last" },
 	[Q_DOMAIN_ADD] = { "domain_add",
-	    "INSERT INTO domain(id, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id" },
+	    "INSERT INTO domain(id, name, quota) VALUES (?1, ?2, 0) ON CONFLICT DO NOTHING "
+	    "RETURNING id" },
 	[Q_DOMAIN_FIND] = { "domain_find", "SELECT id, name FROM domain WHERE name = ?1" },
-	[Q_DOMAIN_LIST] = { "domain_list", "SELECT id, name FROM domain ORDER BY name" },
+	[Q_DOMAIN_LIST] = { "domain_list", "SELECT id, name, quota FROM domain ORDER BY name" },
+	[Q_DOMAIN_QUOTA] = { "domain_quota",
+	    "UPDATE domain SET quota = ?2 WHERE name = ?1 RETURNING id" },
 	[Q_DOMAIN_ONLY] = { "domain_only", "SELECT name FROM domain ORDER BY name LIMIT 2" },
 	[Q_DOMAIN_REMOVE] = { "domain_remove", "DELETE FROM domain WHERE id = ?1" },
 	[Q_DOMAIN_ACCOUNTS] = { "domain_accounts",
 	    "SELECT count(*) FROM account WHERE domain = ?1" },
 	[Q_DOMAIN_ALIASES] = { "domain_aliases", "SELECT count(*) FROM alias WHERE domain = ?1" },
 	[Q_ACCOUNT_ADD] = { "account_add",
-	    "INSERT INTO account(id, domain, local, folded, enabled, created) "
-	    "VALUES (?1, ?2, ?3, ?4, 1, ?5) ON CONFLICT DO NOTHING RETURNING id" },
+	    "INSERT INTO account(id, domain, local, folded, enabled, created, quota) "
+	    "VALUES (?1, ?2, ?3, ?4, 1, ?5, 0) ON CONFLICT DO NOTHING RETURNING id" },
 	[Q_ACCOUNT_LIST] = { "account_list",
 	    ACCOUNT_COLUMNS " FROM domain d JOIN account a ON a.domain = d.id "
 			    "WHERE d.name = ?1 OR ?1 = '' ORDER BY d.name, a.folded" },
 	[Q_ACCOUNT_ENABLE] = { "account_enable",
 	    "UPDATE account SET enabled = ?3 WHERE folded = ?2 "
+	    "AND domain = (SELECT d.id FROM domain d WHERE d.name = ?1) RETURNING id" },
+	[Q_ACCOUNT_QUOTA] = { "account_quota",
+	    "UPDATE account SET quota = ?3 WHERE folded = ?2 "
 	    "AND domain = (SELECT d.id FROM domain d WHERE d.name = ?1) RETURNING id" },
 	[Q_ACCOUNT_REMOVE] = { "account_remove",
 	    "DELETE FROM account WHERE folded = ?2 "
@@ -61,7 +80,9 @@ static const struct db_query queries[Q_COUNT] = {
 	/* One statement tells apart "no account" (id 0) and "no domain" (no row), and finds aliases. */
 	[Q_ACCOUNT_FIND] = { "account_find",
 	    "SELECT COALESCE(a.id, 0), d.id, COALESCE(a.local, ''), d.name, COALESCE(a.enabled, 0), "
-	    "COALESCE(a.created, 0), COALESCE(l.id, 0) FROM domain d "
+	    "COALESCE(a.created, 0), "
+	    "CASE COALESCE(a.quota, 0) WHEN 0 THEN d.quota ELSE a.quota END, "
+	    "COALESCE(l.id, 0), COALESCE(l.senders, 0) FROM domain d "
 	    "LEFT JOIN account a ON a.domain = d.id AND a.folded = ?2 "
 	    "LEFT JOIN alias l ON l.domain = d.id AND l.folded = ?2 WHERE d.name = ?1" },
 	[Q_ACCOUNT_BY_ID] = { "account_by_id",
@@ -71,13 +92,16 @@ static const struct db_query queries[Q_COUNT] = {
 	    " FROM account a JOIN domain d ON d.id = a.domain "
 	    "WHERE a.enabled <> 0 AND (d.name = ?1 OR ?1 = '') ORDER BY a.id LIMIT 1" },
 	[Q_ALIAS_ADD] = { "alias_add",
-	    "INSERT INTO alias(id, domain, local, folded, created) VALUES (?1, ?2, ?3, ?4, ?5)" },
+	    "INSERT INTO alias(id, domain, local, folded, created, senders) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, 0)" },
+	[Q_ALIAS_SENDERS] = { "alias_senders", "UPDATE alias SET senders = ?2 WHERE id = ?1" },
 	[Q_ALIAS_NAME] = { "alias_name",
 	    "SELECT l.local, d.name FROM alias l JOIN domain d ON d.id = l.domain "
 	    "WHERE l.id = ?1" },
 	[Q_ALIAS_REMOVE] = { "alias_remove", "DELETE FROM alias WHERE id = ?1" },
 	[Q_ALIAS_LIST] = { "alias_list",
-	    "SELECT l.local, d.name, COALESCE(a.local, o.local, ''), COALESCE(ad.name, od.name, '') "
+	    "SELECT l.local, d.name, COALESCE(a.local, o.local, ''), COALESCE(ad.name, od.name, ''), "
+	    "l.senders "
 	    "FROM domain d JOIN alias l ON l.domain = d.id JOIN alias_target t ON t.alias = l.id "
 	    "LEFT JOIN account a ON a.id = t.account LEFT JOIN domain ad ON ad.id = a.domain "
 	    "LEFT JOIN alias o ON o.id = t.other LEFT JOIN domain od ON od.id = o.domain "
@@ -92,7 +116,8 @@ static const struct db_query queries[Q_COUNT] = {
 	/* Zeros for an account that is not there any more. */
 	[Q_TARGET_LIST] = { "target_list",
 	    "SELECT COALESCE(a.id, 0), COALESCE(a.domain, 0), COALESCE(a.local, ''), "
-	    "COALESCE(d.name, ''), COALESCE(a.enabled, 0), COALESCE(a.created, 0), t.other "
+	    "COALESCE(d.name, ''), COALESCE(a.enabled, 0), COALESCE(a.created, 0), "
+	    "CASE COALESCE(a.quota, 0) WHEN 0 THEN COALESCE(d.quota, 0) ELSE a.quota END, t.other "
 	    "FROM alias_target t LEFT JOIN account a ON a.id = t.account "
 	    "LEFT JOIN domain d ON d.id = a.domain WHERE t.alias = ?1 ORDER BY t.account, t.other" },
 	[Q_TARGET_PARENTS] = { "target_parents",
@@ -105,7 +130,7 @@ static const struct db_query queries[Q_COUNT] = {
 
 const struct db_program directory_program = {
 	.name = "directory",
-	.version = 2,
+	.version = 3,
 	.tables = tables,
 	.table_count = sizeof(tables) / sizeof(tables[0]),
 	.indexes = indexes,

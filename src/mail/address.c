@@ -2,29 +2,25 @@
 
 #include <arpa/inet.h>
 
+#include "base/encode.h"
+#include "mail/idna.h"
+
 #define LET_DIG (OCTET_ALPHA | OCTET_DIGIT)
 
-/* Says of an octet above 127 what it is, so that the client learns more than "local part". */
-static bool fail_here(struct cursor *c, const char *expected)
-{
-	return cursor_fail(c, octet_is(cursor_peek(c), OCTET_UTF8) ? "ASCII only" : expected);
-}
-
-/* Dot-string = Atom *("." Atom) */
+/* Dot-string = Atom *("." Atom); atext =/ UTF8-non-ascii (RFC 6531 §3.3) */
 static slice dot_string_parse(struct cursor *c)
 {
 	slice all = c->rest;
 	size_t start = cursor_offset(c);
 
 	do {
-		if (!octet_is(cursor_peek(c), OCTET_ATEXT))
-			fail_here(c, "local part");
-		cursor_skip(c, OCTET_ATEXT);
+		cursor_span(c, OCTET_ATEXT | OCTET_UTF8, "local part");
 	} while (cursor_try_char(c, '.'));
 	return slice_head(all, cursor_offset(c) - start);
 }
 
-/* Quoted-string = DQUOTE *( qtextSMTP / "\" %d32-126 ) DQUOTE; out has room for the longest. */
+/* Quoted-string = DQUOTE *( qtextSMTP / "\" %d32-126 ) DQUOTE, UTF-8 too (RFC 6531 §3.3); out has room for
+ * the longest. */
 static slice quoted_local_parse(struct cursor *c, char *out)
 {
 	size_t n = 0;
@@ -34,8 +30,8 @@ static slice quoted_local_parse(struct cursor *c, char *out)
 		cursor_try_char(c, '\\');
 		char octet = cursor_peek(c);
 
-		if (octet < 32 || octet > 126) {
-			fail_here(c, "closing '\"'");
+		if (octet_is(octet, OCTET_CONTROL) || cursor_end(c)) {
+			cursor_fail(c, "closing '\"'");
 			break;
 		}
 		if (n == ADDRESS_LOCAL_MAX) {
@@ -53,13 +49,15 @@ static slice quoted_local_parse(struct cursor *c, char *out)
 /* Local-part = Dot-string / Quoted-string */
 static slice local_parse(struct cursor *c, struct arena *arena)
 {
-	if (cursor_peek(c) == '"')
-		return quoted_local_parse(c, arena_alloc(arena, ADDRESS_LOCAL_MAX + 1));
+	bool quoted = cursor_peek(c) == '"';
+	slice local = quoted ? quoted_local_parse(c, arena_alloc(arena, ADDRESS_LOCAL_MAX + 1))
+			     : dot_string_parse(c);
 
-	slice local = dot_string_parse(c);
 	if (local.n > ADDRESS_LOCAL_MAX)
 		cursor_fail(c, "local part of at most 64 octets");
-	return arena_copy(arena, slice_head(local, ADDRESS_LOCAL_MAX));
+	if (!utf8_valid(local))
+		cursor_fail(c, "a local part in UTF-8");
+	return quoted ? local : arena_copy(arena, slice_head(local, ADDRESS_LOCAL_MAX));
 }
 
 /* address-literal = "[" ( IPv4-address-literal / "IPv6:" IPv6-addr ) "]"   RFC 5321 §4.1.3 */
@@ -82,26 +80,17 @@ static void literal_parse(struct cursor *c)
 	cursor_fail(c, "IP address");
 }
 
-/* sub-domain = Let-dig [Ldh-str] */
+/* sub-domain = Let-dig [Ldh-str] / U-label (RFC 6531 §3.3) */
 static void label_parse(struct cursor *c)
 {
 	slice before = c->rest;
 	size_t n = 0;
 
-	while (n < before.n && (octet_is(before.p[n], LET_DIG) || before.p[n] == '-'))
+	while (n < before.n && (octet_is(before.p[n], LET_DIG | OCTET_UTF8) || before.p[n] == '-'))
 		n++;
 	if (n == 0 || before.p[0] == '-' || before.p[n - 1] == '-' || n > ADDRESS_LABEL_MAX)
-		fail_here(c, "domain name");
+		cursor_fail(c, "domain name");
 	cursor_take(c, n, "domain name");
-}
-
-static slice lower_copy(struct arena *arena, slice text)
-{
-	char *copy = arena_str(arena, text);
-
-	for (size_t i = 0; i < text.n; i++)
-		copy[i] = octet_lower(copy[i]);
-	return (slice){ copy, text.n };
 }
 
 /* Domain = sub-domain *("." sub-domain) */
@@ -120,7 +109,10 @@ bool domain_parse(struct cursor *c, struct arena *arena, slice *out)
 	size_t n = cursor_offset(c) - start;
 	if (n > ADDRESS_DOMAIN_MAX)
 		cursor_fail(c, "domain of at most 255 octets");
-	*out = lower_copy(arena, slice_head(all, n <= ADDRESS_DOMAIN_MAX ? n : 0));
+	/* The A-labels are what is kept, so they have to fit too. */
+	if (!idna_ascii(slice_head(all, n <= ADDRESS_DOMAIN_MAX ? n : 0), arena, out) ||
+	    out->n > ADDRESS_DOMAIN_MAX)
+		cursor_fail(c, "an international domain name (RFC 5890)");
 	return !c->expected;
 }
 
@@ -128,16 +120,20 @@ bool domain_parse(struct cursor *c, struct arena *arena, slice *out)
 static bool mailbox_parse(
     struct cursor *c, struct arena *arena, bool bare_postmaster, struct address *out)
 {
+	slice all = c->rest;
+	size_t start = cursor_offset(c);
+
 	*out = (struct address){ .local = local_parse(c, arena) };
 	if (bare_postmaster && cursor_peek(c) == '>' &&
 	    slice_eq_nocase(out->local, SLICE("postmaster")))
 		return true;
 	if (!c->expected && cursor_peek(c) != '@')
-		fail_here(c, "'@'");
+		cursor_fail(c, "'@'");
 	cursor_char(c, '@', "'@'");
 	domain_parse(c, arena, &out->domain);
 	if (out->local.n + 1 + out->domain.n > ADDRESS_MAX)
 		cursor_fail(c, "address of at most 254 octets");
+	out->utf8 = idna_needed(slice_head(all, cursor_offset(c) - start));
 	return !c->expected;
 }
 
@@ -206,7 +202,7 @@ static bool is_dot_string(slice local)
 	for (size_t i = 0; i < local.n; i++) {
 		bool dot = local.p[i] == '.';
 
-		if (dot ? after_dot : !octet_is(local.p[i], OCTET_ATEXT))
+		if (dot ? after_dot : !octet_is(local.p[i], OCTET_ATEXT | OCTET_UTF8))
 			return false;
 		after_dot = dot;
 	}

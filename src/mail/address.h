@@ -7,8 +7,9 @@
  *             return error_input(error, "expected %s at column %zu", c.expected, c.at + 1);
  *     (from.local is "a b", from.domain "example.test", the cursor stands before " SIZE")
  *
- * The local part is kept without its quotes, the domain in lower case, both copied into the arena, so
- * an address outlives the command it came from. Octets above 127 are refused (no SMTPUTF8 yet).
+ * The local part is kept without its quotes, the domain in lower case with A-labels, both copied into the
+ * arena, so an address outlives the command it came from. UTF-8 is taken (RFC 6531 §3.3) and told by
+ * `utf8`: whoever needs ASCII refuses it.
  *
  * Addresses in header fields are another grammar: address_list.h.
  */
@@ -28,6 +29,7 @@
 struct address {
 	slice local;  /* without quotes and backslashes; never empty but in the null path */
 	slice domain; /* lower case, or a literal like "[192.0.2.1]"; empty for "<postmaster>" */
+	bool utf8;    /* it was written with octets above 127 */
 };
 
 /* Reverse-path of MAIL FROM, "<>" included, which gives two empty slices (RFC 5321 §4.1.2). */

@@ -44,6 +44,35 @@ static void path_is_read(void **state)
 	}
 }
 
+static void utf8_is_read_and_told(void **state)
+{
+	static const struct {
+		const char *path, *local, *domain, *written;
+	} cases[] = {
+		{ "<j\xc3\xbcrgen@b>", "j\xc3\xbcrgen", "b", "j\xc3\xbcrgen@b" },
+		{ "<\"j \xc3\xbc\"@b>", "j \xc3\xbc", "b", "\"j \xc3\xbc\"@b" },
+		{ "<a@B\xc3\xbc"
+		  "cher.Test>",
+		    "a", "xn--bcher-kva.test", "a@xn--bcher-kva.test" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct cursor c = cursor_of(slice_of(cases[i].path));
+		struct address a;
+
+		assert_true(path_forward_parse(&c, arena, &a) && cursor_done(&c));
+		assert_true(a.utf8);
+		assert_slice(a.local, cases[i].local);
+		assert_slice(a.domain, cases[i].domain);
+		assert_slice(written(&a), cases[i].written);
+	}
+	struct cursor c = cursor_of(SLICE("<a@b> \xc3\xbc"));
+	struct address a;
+	assert_true(path_forward_parse(&c, arena, &a));
+	assert_false(a.utf8);
+}
+
 static void bad_path_says_what_was_expected(void **state)
 {
 	static const struct {
@@ -69,10 +98,10 @@ static void bad_path_says_what_was_expected(void **state)
 		{ "<a@[2001:db8::1]>", "IP address", 15 },
 		{ "<a@[1.2.3.4>", "']'", 4 },
 		{ "<@r.test a@b>", "':'", 8 },
-		{ "<a\xc3\xbc@b>", "ASCII only", 2 },
-		{ "<\xc3\xbc@b>", "ASCII only", 1 },
-		{ "<a@\xc3\xbc>", "ASCII only", 3 },
-		{ "<\"\xc3\xbc\"@b>", "ASCII only", 2 },
+		{ "<a\xff@b>", "a local part in UTF-8", 3 },
+		{ "<\"\xc3\"@b>", "a local part in UTF-8", 4 },
+		{ "<a@\xff>", "an international domain name (RFC 5890)", 4 },
+		{ "<a@\xe2\x80\x8d.test>", "an international domain name (RFC 5890)", 11 },
 		{ "<a@" SIXTY "abcd.test>", "domain name", 3 },
 		{ "<" SIXTY "abcde@b>", "local part of at most 64 octets", 66 },
 		{ "<\"" SIXTY "abcde\"@b>", "local part of at most 64 octets", 66 },
@@ -162,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(path_is_read),
+		cmocka_unit_test(utf8_is_read_and_told),
 		cmocka_unit_test(bad_path_says_what_was_expected),
 		cmocka_unit_test(null_path_is_for_senders_and_postmaster_for_recipients),
 		cmocka_unit_test(limits_are_met_exactly),

@@ -1,4 +1,4 @@
-/* hauberk alias add|list|remove */
+/* hauberk alias add|list|remove|senders */
 #include <string.h>
 
 #include "main/command.h"
@@ -11,6 +11,7 @@ static const struct {
 	{ "add", 2, COMMAND_WORDS - 2 },
 	{ "list", 0, 1 },
 	{ "remove", 1, 3 },
+	{ "senders", 2, 2 },
 };
 
 static int run(int argc, char **argv)
@@ -36,11 +37,15 @@ const struct command command_alias = { "alias", "add, list and remove other name
 	"usage: hauberk alias add ALIAS TARGET... [-c FILE]\n"
 	"       hauberk alias list [DOMAIN | ALIAS] [-c FILE]\n"
 	"       hauberk alias remove ALIAS [TARGET] [--force] [-c FILE]\n"
+	"       hauberk alias senders ALIAS anyone|users|members [-c FILE]\n"
 	"\n"
 	"An alias is an address of our domains that leads to one or more accounts or other aliases of\n"
 	"ours; add on one that is there adds targets. Mail reaches each account once. An alias that leads\n"
 	"to exactly one account can log in as it, with that account's password. At most 10 aliases stand\n"
 	"one behind another, and one leads to at most 1000 accounts.\n"
+	"The alias \"@example.org\" gets all mail for addresses of that domain that nobody has.\n"
+	"senders makes a group of it: mail is taken from anyone, from users who have logged in, or from\n"
+	"those whom it leads to.\n"
 	"remove takes one target away, or all; an alias without targets is gone. While other aliases lead\n"
 	"to it, only --force removes it: it is taken out of them, and those that then lead nowhere go too.\n",
 	run };

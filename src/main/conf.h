@@ -53,6 +53,9 @@ struct conf {
 	int64_t smtp_command_timeout_ms, smtp_data_timeout_ms, smtp_data_rate;
 	int64_t imap_processes, imap_workers, imap_max_sessions, imap_idle_timeout_ms,
 	    imap_login_timeout_ms;
+	bool smtp_check_sender;
+	const char *smtp_vrfy, *smtp_expn; /* "nobody", "users", "anybody" */
+	int64_t smtp_max_errors, smtp_max_auth_errors, smtp_max_header;
 	int64_t smtp_max_hops, smtp_max_per_address, imap_max_per_address;
 	int64_t deliver_workers;
 	struct conf_listener listeners[CONF_LISTENERS];

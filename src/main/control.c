@@ -75,7 +75,7 @@ static bool domain_remove(struct work *w)
 
 /* ---- account ---- */
 
-static bool read_address(struct work *w, slice text, struct directory_address *out)
+static bool split_address(struct work *w, slice text, struct directory_address *out)
 {
 	size_t at = text.n;
 
@@ -88,8 +88,12 @@ static bool read_address(struct work *w, slice text, struct directory_address *o
 		return error_input(&w->error, "\"%.*s\" is not an address: write local-part@domain",
 		    SLICE_ARG(slice_head(text, WORD_SHOWN)));
 	*out = (struct directory_address){ slice_head(text, at - 1), slice_from(text, at) };
-	return names_check_local(out->local, &w->error) &&
-	    names_check_domain(out->domain, &w->error);
+	return names_check_domain(out->domain, &w->error);
+}
+
+static bool read_address(struct work *w, slice text, struct directory_address *out)
+{
+	return split_address(w, text, out) && names_check_local(out->local, &w->error);
 }
 
 static bool first_address(struct work *w, struct directory_address *out)
@@ -239,12 +243,23 @@ static bool account_remove(struct work *w)
 
 /* ---- alias ---- */
 
+/* "@example.org" is the domain's catch-all. */
+static bool first_alias(struct work *w, struct directory_address *out)
+{
+	if (!split_address(w, w->request->words[2], out))
+		return false;
+	if (out->local.n)
+		return names_check_local(out->local, &w->error);
+	out->local = DIRECTORY_CATCH_ALL;
+	return true;
+}
+
 static bool alias_add(struct work *w)
 {
 	struct directory_address alias, targets[COMMAND_WORDS];
 	size_t n = 0;
 
-	if (!first_address(w, &alias))
+	if (!first_alias(w, &alias))
 		return false;
 	for (int i = 3; i < w->request->count; i++)
 		if (!read_address(w, w->request->words[i], &targets[n++]))
@@ -257,7 +272,7 @@ static bool alias_add(struct work *w)
 	return true;
 }
 
-/* A line an alias, in the order of words that `alias add` takes. */
+/* A line an alias, in the order of words that `alias add` takes, with who may send to it. */
 static void print_aliases(const struct directory_alias *rows, size_t n, struct buf *out)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -266,8 +281,11 @@ static void print_aliases(const struct directory_alias *rows, size_t n, struct b
 		    slice_eq(r->alias.domain, r[-1].alias.domain);
 
 		if (!same)
-			buf_addf(out, "%s%.*s@%.*s", i ? "\n" : "", SLICE_ARG(r->alias.local),
-			    SLICE_ARG(r->alias.domain));
+			buf_addf(out, "%s%.*s@%.*s%s", i ? "\n" : "", SLICE_ARG(r->alias.local),
+			    SLICE_ARG(r->alias.domain),
+			    r->senders == SENDERS_USERS         ? " (users)"
+				: r->senders == SENDERS_MEMBERS ? " (members)"
+								: "");
 		if (r->target.local.n)
 			buf_addf(out, " %.*s@%.*s", SLICE_ARG(r->target.local),
 			    SLICE_ARG(r->target.domain));
@@ -283,7 +301,7 @@ static bool alias_list(struct work *w)
 	struct directory_alias *rows = NULL;
 	size_t n = 0;
 
-	if (slice_find(word, '@') < word.n ? !first_address(w, &a) : word.n && !is_ours(w, word))
+	if (slice_find(word, '@') < word.n ? !first_alias(w, &a) : word.n && !is_ours(w, word))
 		return false;
 	struct arena *arena = arena_new(LIST_MAX);
 	bool ok = directory_alias_list(w->dir, a.local, a.domain, arena, &rows, &n, &w->error);
@@ -303,7 +321,7 @@ static bool alias_remove(struct work *w)
 	bool one = w->request->count - force > 3;
 	bool gone;
 
-	if (!first_address(w, &alias) || (one && !read_address(w, w->request->words[3], &target)) ||
+	if (!first_alias(w, &alias) || (one && !read_address(w, w->request->words[3], &target)) ||
 	    !directory_alias_remove(w->dir, alias, one ? &target : NULL, force, &gone, &w->error))
 		return false;
 	if (gone)
@@ -311,6 +329,27 @@ static bool alias_remove(struct work *w)
 	else
 		buf_addf(w->out, "alias %.*s does not lead to %.*s any more\n",
 		    SLICE_ARG(w->request->words[2]), SLICE_ARG(w->request->words[3]));
+	return true;
+}
+
+static bool alias_senders(struct work *w)
+{
+	static const char *const words[] = { [SENDERS_ANYONE] = "anyone",
+		[SENDERS_USERS] = "users",
+		[SENDERS_MEMBERS] = "members" };
+	slice word = w->request->count > 3 ? w->request->words[3] : (slice){ 0 };
+	struct directory_address alias;
+	unsigned i = 0;
+
+	while (i < 3 && !slice_eq(word, slice_of(words[i])))
+		i++;
+	if (i == 3)
+		return error_input(&w->error, "say anyone, users or members");
+	if (!first_alias(w, &alias) ||
+	    !directory_alias_senders(w->dir, alias, (enum directory_senders)i, &w->error))
+		return false;
+	buf_addf(
+	    w->out, "alias %.*s takes mail from %s\n", SLICE_ARG(w->request->words[2]), words[i]);
 	return true;
 }
 
@@ -349,6 +388,7 @@ static const struct {
 	{ "alias", "add", alias_add, true },
 	{ "alias", "list", alias_list, false },
 	{ "alias", "remove", alias_remove, true },
+	{ "alias", "senders", alias_senders, true },
 	{ "status", NULL, status, false },
 };
 

@@ -21,6 +21,13 @@ static void ended(void)
 	spool_stop(conf.spool);
 }
 
+static enum smtp_policy policy_of(const char *word)
+{
+	return strcmp(word, "anybody") == 0 ? SMTP_ANYBODY
+	    : strcmp(word, "users") == 0    ? SMTP_USERS
+					    : SMTP_NOBODY;
+}
+
 static bool prepare(struct role_start *start, struct error *error)
 {
 	const struct conf *c = &start->conf;
@@ -30,6 +37,12 @@ static bool prepare(struct role_start *start, struct error *error)
 	conf = (struct smtp_conf){ .hostname = c->hostname,
 		.max_message = (uint64_t)c->smtp_max_message,
 		.max_recipients = (size_t)c->smtp_max_recipients,
+		.check_sender = c->smtp_check_sender,
+		.vrfy = policy_of(c->smtp_vrfy),
+		.expn = policy_of(c->smtp_expn),
+		.max_errors = (int)c->smtp_max_errors,
+		.max_login_failures = (int)c->smtp_max_auth_errors,
+		.max_header = (size_t)c->smtp_max_header,
 		.max_hops = (unsigned)c->smtp_max_hops,
 		.command_timeout_ms = (int)c->smtp_command_timeout_ms,
 		.data_timeout_ms = (int)c->smtp_data_timeout_ms,

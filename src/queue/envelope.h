@@ -9,9 +9,29 @@
 
 #define ENVELOPE_RECIPIENTS 10000
 
+/* What was said of the whole message. */
+enum envelope_flag {
+	ENVELOPE_8BIT = 1 << 0,        /* BODY=8BITMIME (RFC 6152) */
+	ENVELOPE_BINARY = 1 << 1,      /* BODY=BINARYMIME (RFC 3030 §3): bare CR and LF are data */
+	ENVELOPE_UTF8 = 1 << 2,        /* SMTPUTF8 (RFC 6531) */
+	ENVELOPE_REQUIRE_TLS = 1 << 3, /* REQUIRETLS (RFC 8689) */
+	ENVELOPE_RETURN_FULL = 1 << 4, /* RET=FULL (RFC 3461 §4.3) */
+	ENVELOPE_RETURN_HEADER = 1 << 5, /* RET=HDRS */
+};
+
+/* Which reports a recipient's mail may bring (RFC 3461 §4.1); 0: nothing was said. */
+enum envelope_notify {
+	NOTIFY_NEVER = 1 << 0,
+	NOTIFY_SUCCESS = 1 << 1,
+	NOTIFY_FAILURE = 1 << 2,
+	NOTIFY_DELAY = 1 << 3,
+};
+
 struct envelope_recipient {
 	slice address;    /* as the client wrote it, local-part@domain; maybe an alias */
 	uint64_t account; /* whom the directory named at RCPT; never 0, no two the same */
+	uint64_t notify;  /* enum envelope_notify */
+	slice original;   /* ORCPT= as it came, "rfc822;" and xtext (RFC 3461 §4.2); maybe empty */
 };
 
 struct envelope {
@@ -19,6 +39,8 @@ struct envelope {
 	slice login;  /* who had logged in; empty: nobody */
 	slice peer;   /* the client's address */
 	slice session;
+	slice id;       /* ENVID= as it came, xtext (RFC 3461 §4.4); maybe empty */
+	uint64_t flags; /* enum envelope_flag */
 	int64_t arrived_us;
 	struct envelope_recipient *recipients;
 	size_t recipient_count;

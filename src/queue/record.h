@@ -18,7 +18,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-#define SEGMENT_MAGIC       0x324b4248u /* "HBK2" */
+#define SEGMENT_MAGIC       0x334b4248u /* "HBK3" */
 #define RECORD_ENVELOPE_MAX (16u << 20)
 #define RECORD_MESSAGE_MAX  ((uint64_t)1 << 40)
 

@@ -630,7 +630,7 @@ static void assert_handed(uint64_t segment, const uint64_t *places, size_t n)
 static void a_record_planted_in_a_message_is_none(void **state)
 {
 	struct stage *s = *state;
-	const uint64_t guesses[] = { 0, UINT64_MAX, 0x324b4248 };
+	const uint64_t guesses[] = { 0, UINT64_MAX, SEGMENT_MAGIC };
 	uint64_t segment = (uint64_t)clock_wall_us() << 8, planted, next;
 	char copy[sizeof(struct record_head) + 7];
 

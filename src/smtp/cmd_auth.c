@@ -41,7 +41,7 @@ static struct reply wrong(struct session *s)
 
 	log_info("login.refused", kv_str("s", s->id), kv_str("peer", s->peer),
 	    kv_text("name", smtp->sasl.name));
-	if (++smtp->login_failures >= SMTP_LOGIN_TRIES)
+	if (++smtp->login_failures >= smtp_conf->max_login_failures)
 		r.turn = TURN_CLOSE;
 	return r;
 }

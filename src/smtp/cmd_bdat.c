@@ -11,34 +11,6 @@ static void refuse_chunk(struct chunk *chunk, int code, const char *enhanced, co
 	chunk->why = why;
 }
 
-/* Each CR is followed by LF, each LF preceded by CR, over all chunks (RFC 5321 §2.3.8; only BINARYMIME
- * would lift it). */
-static bool take_lines(struct transaction *tx, slice octets)
-{
-	for (size_t i = 0; i < octets.n; i++) {
-		if (tx->after_cr != (octets.p[i] == '\n'))
-			return false;
-		tx->after_cr = octets.p[i] == '\r';
-	}
-	if (octets.n)
-		tx->inside_line = octets.p[octets.n - 1] != '\n';
-	return true;
-}
-
-static void take(struct smtp *smtp, slice octets)
-{
-	struct transaction *tx = smtp->tx;
-
-	if (!take_lines(tx, octets)) {
-		refuse_chunk(&smtp->chunk, 554, "5.6.0",
-		    "a bare CR or LF in the message; lines end in CR LF");
-		return;
-	}
-	hops_take(&tx->hops, octets);
-	if (!tx->refused.fault)
-		tx_add(tx, octets);
-}
-
 static struct reply chunk_end(struct session *s)
 {
 	struct smtp *smtp = s->state;
@@ -46,17 +18,12 @@ static struct reply chunk_end(struct session *s)
 	struct chunk *chunk = &smtp->chunk;
 
 	chunk->coming = smtp->in_data = false;
-	if (!chunk->code && chunk->last && tx->after_cr)
-		take(smtp, SLICE("x")); /* a CR at the very end stands alone */
 	if (chunk->code) {
 		tx_end(smtp);
 		return reply(s, chunk->code, chunk->enhanced, "%s", chunk->why);
 	}
-	if (chunk->last || tx->refused.fault) {
-		if (tx->inside_line)
-			take(smtp, SLICE("\r\n"));
+	if (chunk->last || tx->refused.code)
 		return tx_commit(s);
-	}
 	return reply(s, 250, "2.0.0", "%llu octets taken", (unsigned long long)chunk->size);
 }
 
@@ -68,7 +35,7 @@ struct reply bdat_chunk(struct session *s, slice octets)
 
 	chunk->left -= ours.n;
 	if (!chunk->code)
-		take(smtp, ours);
+		tx_add(s, ours);
 	if (chunk->left)
 		return (struct reply){ 0 };
 	session_unread(s, octets.n - ours.n);
@@ -111,8 +78,10 @@ struct reply cmd_bdat(struct session *s, struct cursor *c)
 		refuse_chunk(chunk, 503, "5.5.1", "say MAIL first");
 	else if (tx->recipient_count == 0)
 		refuse_chunk(chunk, 554, "5.5.1", "no valid recipients");
-	else if (!tx->message && !tx->refused.fault)
-		tx_begin_message(s, tx);
+	else if (!tx->began)
+		tx_begin_message(tx);
+	if (tx)
+		tx->chunked = true;
 	if (chunk->left == 0)
 		return chunk_end(s);
 	chunk->coming = smtp->in_data = true;

@@ -15,24 +15,42 @@ static bool take_name(struct session *s, struct cursor *c)
 	return true;
 }
 
+/* The keywords, a line each, of what this session may use. */
+static void offer(struct session *s, struct buf *out)
+{
+	const struct smtp *smtp = s->state;
+	struct buf auth;
+
+	buf_addf(out,
+	    "PIPELINING\nSIZE %llu\n8BITMIME\nBINARYMIME\nCHUNKING\nSMTPUTF8\nDSN\n"
+	    "ENHANCEDSTATUSCODES\nLIMITS RCPTMAX=%zu",
+	    (unsigned long long)smtp_conf->max_message, smtp_conf->max_recipients);
+	if (session_secure(s)) /* RFC 8689 §4.1: never in clear */
+		buf_adds(out, "\nREQUIRETLS");
+	else if (smtp_conf->tls && s->listener->tls == LISTENER_STARTTLS)
+		buf_adds(out, "\nSTARTTLS");
+	if (smtp->account)
+		return;
+	buf_init(&auth, 500);
+	auth_offer(s, &auth);
+	if (auth.n)
+		buf_addf(out, "\nAUTH%.*s", SLICE_ARG(buf_slice(&auth)));
+	buf_free(&auth);
+}
+
 struct reply cmd_ehlo(struct session *s, struct cursor *c)
 {
 	struct smtp *smtp = s->state;
-	bool offers_tls =
-	    smtp_conf->tls && s->listener->tls == LISTENER_STARTTLS && !session_secure(s);
+	struct buf keywords;
 
 	if (!take_name(s, c))
 		return reply_syntax(s, c);
 	smtp->extended = true;
-	struct buf auth;
-	buf_init(&auth, 500);
-	if (!smtp->account)
-		auth_offer(s, &auth);
-	struct reply r = reply(s, 250, NULL,
-	    "%s greets %.*s\nPIPELINING\nSIZE %llu\n8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES%s%s%.*s",
-	    smtp_conf->hostname, SLICE_ARG(smtp->hello), (unsigned long long)smtp_conf->max_message,
-	    offers_tls ? "\nSTARTTLS" : "", auth.n ? "\nAUTH" : "", SLICE_ARG(buf_slice(&auth)));
-	buf_free(&auth);
+	buf_init(&keywords, 2000);
+	offer(s, &keywords);
+	struct reply r = reply(s, 250, NULL, "%s greets %.*s\n%.*s", smtp_conf->hostname,
+	    SLICE_ARG(smtp->hello), SLICE_ARG(buf_slice(&keywords)));
+	buf_free(&keywords);
 	return r;
 }
 

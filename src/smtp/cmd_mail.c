@@ -1,7 +1,49 @@
 /* MAIL: RFC 5321 §4.1.1.2 */
 #include "smtp/internal.h"
 
+#include "base/log.h"
 #include "base/memory.h"
+
+/* Is the parameter one that this session may use? code 0: yes. */
+static struct reply check_parameters(struct session *s, const struct mail_arguments *arguments)
+{
+	if (arguments->unknown.n)
+		return reply(
+		    s, 555, "5.5.4", "unknown parameter %.*s", SLICE_ARG(arguments->unknown));
+	if (arguments->size != SMTP_NO_SIZE && arguments->size > smtp_conf->max_message)
+		return reply(s, 552, "5.3.4", "the message is larger than %llu octets",
+		    (unsigned long long)smtp_conf->max_message);
+	if (arguments->flags & ENVELOPE_REQUIRE_TLS && !session_secure(s)) /* RFC 8689 §4.2 */
+		return reply(s, 530, "5.7.10", "REQUIRETLS wants TLS here too: STARTTLS first");
+	if (arguments->sender.utf8 && !(arguments->flags & ENVELOPE_UTF8)) /* RFC 6531 §3.5 */
+		return reply(s, 553, "5.6.7", "an international address wants SMTPUTF8");
+	return (struct reply){ 0 };
+}
+
+/* Somebody who has logged in writes as himself: as his account, its details and what aliases lead to it. */
+static struct reply check_sender(struct session *s, const struct address *sender)
+{
+	const struct smtp *smtp = s->state;
+	struct directory_recipients to = { 0 };
+	struct directory *directory;
+	struct error error;
+
+	if (!smtp->account || !smtp_conf->check_sender || address_is_null(sender))
+		return (struct reply){ 0 };
+	enum directory_answer answer = DIRECTORY_FAILED;
+	if ((directory = smtp_directory(s, &error)))
+		answer = directory_resolve(
+		    directory, sender->local, sender->domain, s->turn, &to, &error);
+	if (answer == DIRECTORY_FAILED) {
+		log_warn("directory.failed", kv_str("s", s->id), kv_why(&error));
+		return reply(s, 451, "4.3.0", "%s", error.said);
+	}
+	for (size_t i = 0; i < to.count; i++)
+		if (to.accounts[i].id == smtp->account && !to.catch_all)
+			return (struct reply){ 0 };
+	return reply(s, 553, "5.7.1", "%.*s may not send as %.*s", SLICE_ARG(smtp->login),
+	    SLICE_ARG(address_text(s->turn, sender)));
+}
 
 struct reply cmd_mail(struct session *s, struct cursor *c)
 {
@@ -10,18 +52,19 @@ struct reply cmd_mail(struct session *s, struct cursor *c)
 
 	if (!parse_mail(c, s->turn, &arguments))
 		return reply_syntax(s, c);
-	if (arguments.unknown.n)
-		return reply(
-		    s, 555, "5.5.4", "unknown parameter %.*s", SLICE_ARG(arguments.unknown));
-	if (arguments.size != SMTP_NO_SIZE && arguments.size > smtp_conf->max_message)
-		return reply(s, 552, "5.3.4", "the message is larger than %llu octets",
-		    (unsigned long long)smtp_conf->max_message);
+	struct reply refused = check_parameters(s, &arguments);
+	if (!refused.code)
+		refused = check_sender(s, &arguments.sender);
+	if (refused.code)
+		return refused;
 
 	struct arena *arena = arena_new(SMTP_TX_MEMORY);
 	smtp->tx = ARENA_NEW(arena, struct transaction);
 	smtp->tx->arena = arena;
 	smtp->tx->sender = address_text(arena, &arguments.sender);
 	smtp->tx->size = arguments.size;
+	smtp->tx->flags = arguments.flags;
+	smtp->tx->id = arena_copy(arena, arguments.id);
 	smtp->tx->began_us = clock_us();
 	return reply(s, 250, "2.1.0", "sender ok");
 }

@@ -11,7 +11,7 @@ static bool known(const struct transaction *tx, int64_t account)
 	return false;
 }
 
-static void add(struct transaction *tx, slice address, int64_t account)
+static void add(struct transaction *tx, struct envelope_recipient recipient)
 {
 	if (tx->recipient_count == tx->recipient_room) {
 		size_t room = tx->recipient_room ? 2 * tx->recipient_room : 4;
@@ -23,15 +23,14 @@ static void add(struct transaction *tx, slice address, int64_t account)
 		tx->recipients = more;
 		tx->recipient_room = room;
 	}
-	tx->recipients[tx->recipient_count++] =
-	    (struct envelope_recipient){ .address = address, .account = (uint64_t)account };
+	tx->recipients[tx->recipient_count++] = recipient;
 }
 
 /* Each account once, under the address by which the client named it first. Disabled ones get nothing. */
-static struct reply add_all(struct session *s, struct transaction *tx, slice as_written,
-    const struct directory_recipients *to)
+static struct reply add_all(struct session *s, struct transaction *tx,
+    const struct rcpt_arguments *arguments, const struct directory_recipients *to)
 {
-	slice address = { 0 };
+	struct envelope_recipient recipient = { .notify = arguments->notify };
 	bool enabled = false;
 
 	if (tx->recipient_count + to->count > ENVELOPE_RECIPIENTS)
@@ -42,15 +41,34 @@ static struct reply add_all(struct session *s, struct transaction *tx, slice as_
 		enabled = enabled || account->enabled;
 		if (!account->enabled || known(tx, account->id))
 			continue;
-		if (!address.n)
-			address = arena_copy(tx->arena, as_written);
-		add(tx, address, account->id);
+		if (!recipient.address.n) {
+			recipient.address = arena_copy(tx->arena, arguments->as_written);
+			recipient.original = arena_copy(tx->arena, arguments->original);
+		}
+		recipient.account = (uint64_t)account->id;
+		add(tx, recipient);
 	}
 	if (!enabled)
-		return reply(
-		    s, 550, "5.2.1", "the mailbox %.*s is disabled", SLICE_ARG(as_written));
-	tx->accepted += address.n > 0;
+		return reply(s, 550, "5.2.1", "the mailbox %.*s is disabled",
+		    SLICE_ARG(arguments->as_written));
+	tx->accepted += recipient.address.n > 0;
 	return reply(s, 250, "2.1.5", "recipient ok");
+}
+
+/* May this client write to the group? code 0: it may. */
+static struct reply check_group(struct session *s, const struct rcpt_arguments *arguments,
+    const struct directory_recipients *to)
+{
+	const struct smtp *smtp = s->state;
+
+	if (to->senders == SENDERS_ANYONE || (to->senders == SENDERS_USERS && smtp->account))
+		return (struct reply){ 0 };
+	for (size_t i = 0; smtp->account && i < to->count; i++)
+		if (to->accounts[i].id == smtp->account)
+			return (struct reply){ 0 };
+	return reply(s, 550, "5.7.1", "only %s may write to %.*s",
+	    to->senders == SENDERS_USERS ? "users who have logged in" : "its members, logged in,",
+	    SLICE_ARG(arguments->as_written));
 }
 
 /* No open relay: what is not ours is refused, whoever asks, until there is somebody to send it on. */
@@ -109,7 +127,9 @@ struct reply cmd_rcpt(struct session *s, struct cursor *c)
 	if (arguments.unknown.n)
 		return reply(
 		    s, 555, "5.5.4", "unknown parameter %.*s", SLICE_ARG(arguments.unknown));
-	if (tx->message)
+	if (arguments.recipient.utf8 && !(tx->flags & ENVELOPE_UTF8)) /* RFC 6531 §3.5 */
+		return reply(s, 553, "5.6.7", "an international address wants SMTPUTF8 at MAIL");
+	if (tx->began)
 		return reply(s, 503, "5.5.1", "the message has begun");
 	if (tx->accepted >= smtp_conf->max_recipients)
 		return reply(
@@ -132,5 +152,6 @@ struct reply cmd_rcpt(struct session *s, struct cursor *c)
 	case DIRECTORY_FOUND:
 		break;
 	}
-	return add_all(s, tx, arguments.as_written, &to);
+	struct reply refused = check_group(s, &arguments, &to);
+	return refused.code ? refused : add_all(s, tx, &arguments, &to);
 }

@@ -1,4 +1,4 @@
-/* Commands of a line or two: RSET, NOOP, QUIT, VRFY, HELP, and those that are not there. */
+/* Commands of a line or two: RSET, NOOP, QUIT, HELP. */
 #include "smtp/internal.h"
 
 struct reply cmd_rset(struct session *s, struct cursor *c)
@@ -26,24 +26,9 @@ struct reply cmd_quit(struct session *s, struct cursor *c)
 	return r;
 }
 
-/* RFC 5321 §3.5.3: neither yes nor no; that would tell spammers who is here. */
-struct reply cmd_vrfy(struct session *s, struct cursor *c)
-{
-	cursor_skip(c, OCTET_BLANK);
-	if (cursor_end(c))
-		return reply(s, 501, "5.5.4", "VRFY wants a name");
-	return reply(s, 252, "2.1.5", "send mail and see");
-}
-
 struct reply cmd_help(struct session *s, struct cursor *c)
 {
 	(void)c;
 	return reply(s, 214, "2.0.0",
-	    "EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP STARTTLS AUTH: RFC 5321");
-}
-
-struct reply cmd_absent(struct session *s, struct cursor *c)
-{
-	(void)c;
-	return reply(s, 502, "5.5.1", "not there");
+	    "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY EXPN HELP STARTTLS AUTH: RFC 5321");
 }

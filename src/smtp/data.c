@@ -75,3 +75,19 @@ enum data_result data_read(struct data_reader *r, slice input, struct buf *out, 
 	*used_out = at;
 	return DATA_MORE;
 }
+
+bool lines_take(struct lines *l, slice octets)
+{
+	for (size_t at = 0; at < octets.n; at++) {
+		if (!l->after_cr)
+			at += run(octets, at);
+		if (at == octets.n)
+			break;
+		if (l->after_cr != (octets.p[at] == '\n'))
+			return false;
+		l->after_cr = octets.p[at] == '\r';
+	}
+	if (octets.n)
+		l->inside = octets.p[octets.n - 1] != '\n';
+	return true;
+}

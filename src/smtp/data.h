@@ -23,4 +23,13 @@ enum data_result {
 /* Begins at the start of a line: { 0 }. Adds content to out, which needs room for input.n + 2 octets. */
 enum data_result data_read(struct data_reader *r, slice input, struct buf *out, size_t *used_out);
 
+/* The line ends of a message that comes by BDAT, in any pieces: { 0 } at first. */
+struct lines {
+	bool after_cr; /* the last octet was a CR */
+	bool inside;   /* the last octet did not end a line */
+};
+
+/* false: a CR or LF stands alone. */
+bool lines_take(struct lines *l, slice octets);
+
 #endif

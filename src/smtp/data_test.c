@@ -3,7 +3,7 @@
 #include "lib/unit.h"
 
 #include "smtp/data.h"
-#include "smtp/hops.h"
+#include "smtp/trace.h"
 
 struct want {
 	enum data_result result;
@@ -86,26 +86,55 @@ static void a_nul_is_content_and_makes_no_end(void **state)
 	buf_free(&out);
 }
 
-static void count_in_pieces(void *want, const slice *pieces, size_t n)
-{
-	struct hop_counter hops = { 0 };
+struct line_case {
+	slice text;
+	bool ok, inside;
+};
 
-	for (size_t i = 0; i < n; i++)
-		hops_take(&hops, pieces[i]);
-	assert_int_equal(hops.count, *(unsigned *)want);
+static void take_in_pieces(void *context, const slice *pieces, size_t n)
+{
+	const struct line_case *want = context;
+	struct lines lines = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; i < n && ok; i++)
+		ok = lines_take(&lines, pieces[i]);
+	ok = ok && !lines.after_cr;
+	assert_int_equal(ok, want->ok);
+	if (ok)
+		assert_int_equal(lines.inside, want->inside);
 }
 
-static void received_fields_of_the_header_are_counted(void **state)
+static void line_ends_of_chunks_are_checked(void **state)
 {
-	unsigned want = 2;
+	struct line_case cases[] = { { SLICE("a\r\n\r\nb"), true, true },
+		{ SLICE("a\r\n"), true, false }, { SLICE("\r\n"), true, false },
+		{ SLICE("a\nb"), false, false }, { SLICE("a\rb"), false, false },
+		{ SLICE("\r\r\n"), false, false }, { SLICE("a\r"), false, false },
+		{ SLICE("\n"), false, false } };
 
 	(void)state;
-	split_every_way(
-	    SLICE("Received: a\r\n\treceived: folded\r\nX-Received: no\r\nRECEIVED:b\r\n"
-		  "r\r\n\r\nReceived: in the body\r\n"),
-	    count_in_pieces, &want);
-	want = 0;
-	split_every_way(SLICE("\r\nReceived: in the body\r\n"), count_in_pieces, &want);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		split_every_way(cases[i].text, take_in_pieces, &cases[i]);
+}
+
+static void a_header_is_looked_at(void **state)
+{
+	struct header_facts facts;
+
+	(void)state;
+	header_look(SLICE("Received: a\r\n\treceived: folded\r\nX-Received: no\r\nRECEIVED:b\r\n"
+			  "r\r\n\r\nReceived: in the body\r\n"),
+	    &facts);
+	assert_int_equal(facts.hops, 2);
+	assert_false(facts.date || facts.message_id || facts.none);
+	header_look(SLICE("date: x\r\nMESSAGE-ID: y\r\n\r\n"), &facts);
+	assert_true(facts.date && facts.message_id && !facts.none && !facts.hops);
+	header_look(SLICE("\r\nReceived: in the body\r\n"), &facts);
+	assert_int_equal(facts.hops, 0);
+	assert_false(facts.none);
+	header_look(SLICE("Hello there\r\nDate: x\r\n"), &facts);
+	assert_true(facts.none);
 }
 
 int main(void)
@@ -114,7 +143,8 @@ int main(void)
 		cmocka_unit_test(dots_are_removed_and_the_end_is_found),
 		cmocka_unit_test(a_nul_is_content_and_makes_no_end),
 		cmocka_unit_test(no_other_line_end_ends_the_message),
-		cmocka_unit_test(received_fields_of_the_header_are_counted),
+		cmocka_unit_test(line_ends_of_chunks_are_checked),
+		cmocka_unit_test(a_header_is_looked_at),
 	};
 
 	return UNIT_RUN(tests);

@@ -5,17 +5,16 @@
 #include "directory/directory.h"
 #include "queue/envelope.h"
 #include "smtp/data.h"
-#include "smtp/hops.h"
 #include "smtp/parse.h"
 #include "smtp/smtp.h"
+#include "smtp/trace.h"
 #include "vault/sasl.h"
 
-#define SMTP_LINE        2000 /* octets of a command line; RFC 5321 asks for 512 and what extensions add */
-#define SMTP_AUTH_LINE   12288 /* RFC 4954 §4 */
-#define SMTP_NAME        255   /* octets of a client's name; RFC 5321 §4.5.3.1.2 */
-#define SMTP_ERRORS      20    /* mistakes, then goodbye */
-#define SMTP_LOGIN_TRIES 3
-#define SMTP_TX_MEMORY   (16u << 20)
+#define SMTP_LINE      2000 /* octets of a command line; RFC 5321 asks for 512 and what extensions add */
+#define SMTP_AUTH_LINE 12288 /* RFC 4954 §4 */
+#define SMTP_NAME      255   /* octets of a client's name; RFC 5321 §4.5.3.1.2 */
+#define SMTP_TX_MEMORY (16u << 20)
+#define SMTP_BARE      "a bare CR or LF in the message; lines end in CR LF"
 
 /* What a handler answers. */
 struct reply {
@@ -38,14 +37,19 @@ struct transaction {
 	struct arena *arena;
 	slice sender; /* local-part@domain, or empty */
 	uint64_t size;
+	uint64_t flags; /* enum envelope_flag */
+	slice id;       /* ENVID */
 	struct envelope_recipient *recipients;
 	size_t recipient_count, recipient_room;
-	size_t accepted; /* RCPT commands that added somebody; an alias adds several at once */
-	struct spool_message *message; /* while data comes */
+	size_t accepted;  /* RCPT commands that added somebody; an alias adds several at once */
+	bool began;       /* the message comes, or is there */
+	bool chunked;     /* by BDAT */
+	bool header_over; /* the header is in the spool */
+	struct buf header;
+	struct spool_message *message; /* while its body comes */
 	struct data_reader data;
-	struct hop_counter hops;
-	bool after_cr, inside_line; /* where the chunks of BDAT have come to */
-	struct error refused; /* fault set: the message will be refused, its rest is dropped */
+	struct lines lines;
+	struct reply refused; /* code set: the message will be refused, its rest is dropped */
 	int64_t began_us;
 	struct spool_result result;
 };
@@ -79,12 +83,13 @@ struct smtp_worker {
 
 /* Bits of a command's `when`. */
 enum smtp_when {
-	WHEN_HELLO = 1,    /* after EHLO or HELO */
-	WHEN_NO_TX = 2,    /* not after MAIL */
-	WHEN_TX = 4,       /* after MAIL */
-	WHEN_RCPT = 8,     /* after a recipient was accepted */
-	WHEN_ALLOWED = 16, /* on a submission port: after the login */
-	WHEN_QUICK = 32,   /* cannot block: the reactor may run it */
+	WHEN_HELLO = 1,           /* after EHLO or HELO */
+	WHEN_NO_TX = 2,           /* not after MAIL */
+	WHEN_TX = 4,              /* after MAIL */
+	WHEN_RCPT = 8,            /* after a recipient was accepted */
+	WHEN_ALLOWED = 16,        /* on a submission port: after the login */
+	WHEN_QUICK = 32,          /* cannot block: the reactor may run it */
+	WHEN_QUICK_STRANGER = 64, /* the same, while nobody has logged in */
 };
 
 struct command {
@@ -107,7 +112,7 @@ struct reply cmd_quit(struct session *s, struct cursor *c);
 struct reply cmd_vrfy(struct session *s, struct cursor *c);
 struct reply cmd_help(struct session *s, struct cursor *c);
 struct reply cmd_bdat(struct session *s, struct cursor *c);
-struct reply cmd_absent(struct session *s, struct cursor *c);
+struct reply cmd_expn(struct session *s, struct cursor *c);
 struct reply cmd_starttls(struct session *s, struct cursor *c);
 struct reply cmd_auth(struct session *s, struct cursor *c);
 /* A line of an AUTH exchange. */
@@ -115,15 +120,19 @@ struct reply auth_line(struct session *s, slice line);
 /* Adds the mechanisms offered now, a blank before each; nothing when there are none. */
 void auth_offer(struct session *s, struct buf *out);
 
-/* A message: its trace is written; octets are added (what is wrong goes to tx->refused); it is committed or
- * refused. */
-void tx_begin_message(struct session *s, struct transaction *tx);
-void tx_add(struct transaction *tx, slice octets);
+/* A message (intake.c): it begins; octets are added, or it is refused, which is said at its end; it is
+ * committed, and that is answered. */
+void tx_begin_message(struct transaction *tx);
+void tx_add(struct session *s, slice octets);
+void tx_refuse(struct transaction *tx, int code, const char *enhanced, const char *text, ...)
+    __attribute__((format(printf, 4, 5)));
 struct reply tx_commit(struct session *s);
-/* Octets that came after DATA or BDAT, and what is said when they have ended. */
+struct reply tx_committed(struct session *s);
+/* Octets that came after DATA or BDAT. */
 struct reply bdat_chunk(struct session *s, slice octets);
 struct reply data_chunk(struct session *s, slice chunk);
-struct reply data_committed(struct session *s);
+/* One of our users, or a host that may send as they do: its mail is completed and may go anywhere. */
+bool smtp_is_ours(const struct session *s);
 /* This worker's directory, opened when needed. NULL and error: ask later. */
 struct directory *smtp_directory(struct session *s, struct error *error);
 /* Forgets all that the client has said, but not what it has done. */

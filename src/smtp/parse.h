@@ -14,13 +14,16 @@
 struct mail_arguments {
 	struct address sender;
 	uint64_t size;  /* SIZE= (RFC 1870), SMTP_NO_SIZE when it was not given */
-	bool eight_bit; /* BODY=8BITMIME (RFC 6152) */
+	unsigned flags; /* enum envelope_flag: BODY=, SMTPUTF8, REQUIRETLS, RET= */
+	slice id;       /* ENVID= (RFC 3461 §4.4), borrowed from the line */
 	slice unknown;  /* the first parameter that is not ours, empty: none */
 };
 
 struct rcpt_arguments {
 	struct address recipient;
 	slice as_written; /* the address between the angle brackets, in the arena */
+	unsigned notify;  /* enum envelope_notify (RFC 3461 §4.1) */
+	slice original;   /* ORCPT= (RFC 3461 §4.2), borrowed from the line */
 	slice unknown;
 };
 
@@ -32,5 +35,8 @@ bool parse_mail(struct cursor *c, struct arena *arena, struct mail_arguments *ou
 bool parse_rcpt(struct cursor *c, struct arena *arena, struct rcpt_arguments *out);
 /* "AUTH" SP mechanism [SP initial-response]: RFC 4954 §4. No response: its p is NULL. */
 bool parse_auth(struct cursor *c, slice *mechanism_out, slice *response_out);
+/* What VRFY and EXPN name (RFC 5321 §4.1.1.6), perhaps in angle brackets, perhaps with SMTPUTF8 behind it
+ * (RFC 6531 §3.7.4.2). */
+bool parse_name(struct cursor *c, struct arena *arena, struct address *out);
 
 #endif

@@ -12,15 +12,16 @@ static const struct command commands[] = {
 	/* verb, handler, when, RFC */
 	{ "EHLO", cmd_ehlo, WHEN_QUICK, "5321 4.1.1.1" },
 	{ "HELO", cmd_helo, WHEN_QUICK, "5321 4.1.1.1" },
-	{ "MAIL", cmd_mail, WHEN_HELLO | WHEN_NO_TX | WHEN_ALLOWED | WHEN_QUICK, "5321 4.1.1.2" },
+	{ "MAIL", cmd_mail, WHEN_HELLO | WHEN_NO_TX | WHEN_ALLOWED | WHEN_QUICK_STRANGER,
+	    "5321 4.1.1.2" },
 	{ "RCPT", cmd_rcpt, WHEN_TX, "5321 4.1.1.3" },
 	{ "DATA", cmd_data, WHEN_TX | WHEN_RCPT | WHEN_QUICK, "5321 4.1.1.4" },
 	{ "RSET", cmd_rset, 0, "5321 4.1.1.5" },
 	{ "NOOP", cmd_noop, WHEN_QUICK, "5321 4.1.1.9" },
 	{ "QUIT", cmd_quit, WHEN_QUICK, "5321 4.1.1.10" },
-	{ "VRFY", cmd_vrfy, WHEN_QUICK, "5321 4.1.1.6" },
+	{ "VRFY", cmd_vrfy, 0, "5321 4.1.1.6" },
 	{ "HELP", cmd_help, WHEN_QUICK, "5321 4.1.1.8" },
-	{ "EXPN", cmd_absent, WHEN_QUICK, "5321 4.1.1.7" },
+	{ "EXPN", cmd_expn, 0, "5321 4.1.1.7" },
 	{ "BDAT", cmd_bdat, 0, "3030 2" }, /* it counts its octets out before it complains */
 	{ "STARTTLS", cmd_starttls, WHEN_NO_TX, "3207" }, /* some clients greet only afterwards */
 	{ "AUTH", cmd_auth, WHEN_HELLO | WHEN_NO_TX, "4954" },
@@ -43,6 +44,7 @@ void tx_end(struct smtp *smtp)
 	if (!smtp->tx)
 		return;
 	spool_abort(smtp->tx->message);
+	buf_free(&smtp->tx->header);
 	arena_free(smtp->tx->arena);
 	smtp->tx = NULL;
 }
@@ -80,6 +82,11 @@ void smtp_worker_stop(void *worker)
 {
 	directory_close(((struct smtp_worker *)worker)->directory);
 	free(worker);
+}
+
+bool smtp_is_ours(const struct session *s)
+{
+	return ((const struct smtp *)s->state)->account != 0;
 }
 
 void smtp_init(const struct smtp_conf *conf)
@@ -172,7 +179,7 @@ static enum turn answer(struct session *s, struct reply r, slice line)
 		smtp->errors++;
 	}
 	reply_write(s, &r);
-	if (smtp->errors > SMTP_ERRORS && r.turn == TURN_NEXT) {
+	if (smtp->errors > smtp_conf->max_errors && r.turn == TURN_NEXT) {
 		buf_addf(&s->out, "421 4.7.0 %s too many errors, goodbye\r\n", smtp_conf->hostname);
 		return TURN_CLOSE;
 	}
@@ -213,7 +220,7 @@ static enum turn frame(struct session *s, slice octets)
 
 static enum turn resume(struct session *s)
 {
-	return answer(s, data_committed(s), SLICE("(message)"));
+	return answer(s, tx_committed(s), SLICE("(message)"));
 }
 
 /* ---- beginning and end ---- */
@@ -260,7 +267,8 @@ static bool quick(const struct session *s, slice line)
 	if (!smtp || smtp->in_data || smtp->sasl.mechanism)
 		return false;
 	const struct command *command = command_find(line);
-	return command && (command->when & WHEN_QUICK);
+	return command &&
+	    (command->when & (smtp->account ? WHEN_QUICK : WHEN_QUICK | WHEN_QUICK_STRANGER));
 }
 
 static void expired(struct session *s)

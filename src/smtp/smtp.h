@@ -15,11 +15,18 @@
 #include "net/session.h"
 #include "queue/spool.h"
 
+/* Whom VRFY and EXPN tell something. */
+enum smtp_policy { SMTP_NOBODY, SMTP_USERS, SMTP_ANYBODY };
+
 struct smtp_conf {
 	const char *hostname;
 	uint64_t max_message; /* octets */
 	size_t max_recipients;
-	unsigned max_hops; /* Received fields of a message that comes in */
+	bool check_sender; /* a login may only send as its own addresses */
+	enum smtp_policy vrfy, expn;
+	int max_errors, max_login_failures; /* of a session; then goodbye */
+	size_t max_header;                  /* octets of a message's header */
+	unsigned max_hops;                  /* Received fields of a message that comes in */
 	int command_timeout_ms, data_timeout_ms;
 	unsigned data_rate;    /* octets a second, at least */
 	bool tls;              /* a certificate is there */

@@ -64,7 +64,7 @@ def test_small_commands_get_their_code(server, command, code):
     ("<a@[1.2.3.4>", "501"), ('<"a@c.example>', "501"), ('<"a"b@c.example>', "501"),
     ("<a@c.example>SIZE=1", "501"), ("<a@c.example> SIZE=", "501"), ("<a@c.example> SIZE=x", "501"),
     ("<a@c.example> SIZE=-1", "501"), ("<a@c.example> BODY=9BIT", "501"),
-    ("<a@c.example> FOO=bar", "555"), ("<a@c.example> SMTPUTF8", "555"),
+    ("<a@c.example> FOO=bar", "555"), ("<a@c.example> SMTPUTF8=1", "501"),
     ("<" + "a" * 65 + "@c.example>", "501"), ("<a@" + "b" * 64 + ".example>", "501"),
     ("<a\x01@c.example>", "501"), ("<a\xe9@c.example>", "501"),
     ("<>", "250"), ('<"a b"@c.example>', "250"), ("<a@[127.0.0.1]>", "250"),
