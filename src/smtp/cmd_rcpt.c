@@ -51,7 +51,7 @@ static struct reply add_all(struct session *s, struct transaction *tx,
 	if (!enabled)
 		return reply(s, 550, "5.2.1", "the mailbox %.*s is disabled",
 		    SLICE_ARG(arguments->as_written));
-	tx->accepted += recipient.address.n > 0;
+	tx->accepted++;
 	return reply(s, 250, "2.1.5", "recipient ok");
 }
 

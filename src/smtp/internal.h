@@ -41,7 +41,7 @@ struct transaction {
 	slice id;       /* ENVID */
 	struct envelope_recipient *recipients;
 	size_t recipient_count, recipient_room;
-	size_t accepted;  /* RCPT commands that added somebody; an alias adds several at once */
+	size_t accepted;  /* RCPT commands; an alias adds several recipients at once */
 	bool began;       /* the message comes, or is there */
 	bool chunked;     /* by BDAT */
 	bool header_over; /* the header is in the spool */
