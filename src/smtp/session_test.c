@@ -104,6 +104,7 @@ static const struct {
 	{ "Rcpt To:<bob@our.test>\r\n", "250" },
 	{ "RCPT TO:<bob@our.test>\r\n", "250" },
 	{ "RCPT TO:<carol@our.test>\r\n", "250" },
+	{ "RCPT TO:<carol@our.test>\r\n", "250" },
 	{ "RCPT TO:<dave@our.test>\r\n", "452 4.5.3" },
 	{ "DATA now\r\n", "501" },
 	{ "EHLO again.test\r\n", "250-" }, /* ends the transaction */

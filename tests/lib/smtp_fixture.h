@@ -38,7 +38,7 @@ static inline void answer_password(struct call *call)
 
 static struct smtp_conf conf = { .hostname = "mx.test",
 	.max_message = 100000,
-	.max_recipients = 4,
+	.max_recipients = 5,
 	.check_sender = true,
 	.vrfy = SMTP_USERS,
 	.expn = SMTP_USERS,
