@@ -1,5 +1,5 @@
 /*
- * directory: domains, accounts and aliases; groups are aliases that lead to several.
+ * directory: domains, accounts and aliases (groups are aliases that lead to several), and access rules.
  *
  * One file, `directory.db`, written by the role control and read by every role that must know who is
  * ours. It has a rollback journal, so a reader of another uid needs no write permission; a reader
@@ -29,6 +29,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "db/db.h"
+#include "proc/limits.h"
 
 #define DIRECTORY_LOCAL_MAX  64  /* RFC 5321 §4.5.3.1.1 */
 #define DIRECTORY_DOMAIN_MAX 253 /* RFC 1035 §2.3.4 without the root label */
@@ -82,6 +83,17 @@ struct directory_recipients {
 	bool alias;                     /* the address was one */
 	bool catch_all;                 /* nobody has the address */
 	enum directory_senders senders; /* what the alias says */
+};
+
+/* An access rule; what it means is in net/access.h. */
+struct directory_rule {
+	int64_t id;
+	bool allow;
+	int64_t priority;
+	const char *scope; /* "smtp", "127.0.0.1:25", "all" */
+	const char *from;  /* a set of addresses (base/ip.h) */
+	const char *note;  /* for people; maybe empty */
+	struct limits limits;
 };
 
 enum directory_answer {
@@ -147,6 +159,16 @@ bool directory_alias_list(struct directory *dir, slice local, slice domain, stru
  * aliases lead to it; `force` as above. */
 bool directory_alias_remove(struct directory *dir, struct directory_address alias,
     const struct directory_address *target, bool force, bool *gone_out, struct error *error);
+
+/* In the order of their ids, in the arena. */
+bool directory_rule_list(struct directory *dir, struct arena *arena,
+    struct directory_rule **rules_out, size_t *count_out, struct error *error);
+/* Gives it a new id. */
+bool directory_rule_add(struct directory *dir, struct directory_rule *rule, struct error *error);
+/* All of the rule with this id; FAULT_ABSENT when there is none, as in remove. */
+bool directory_rule_change(
+    struct directory *dir, const struct directory_rule *rule, struct error *error);
+bool directory_rule_remove(struct directory *dir, int64_t id, struct error *error);
 
 /* Never DIRECTORY_NO_ACCOUNT. */
 enum directory_answer directory_find_domain(

@@ -16,6 +16,14 @@ static const struct db_table tables[] = {
 	/* Where an alias leads: an account or another alias, the other of the two is 0. */
 	{ "alias_target", .key = "alias, account, other",
 	    .columns = { { "alias", DB_ID }, { "account", DB_ID }, { "other", DB_ID } } },
+	/* Who may connect: net/access.h. */
+	{ "access_rule", .key = "id",
+	    .columns = { { "id", DB_ID }, { "allow", DB_NUMBER }, { "priority", DB_NUMBER },
+		{ "scope", DB_TEXT }, { "source", DB_TEXT }, { "note", DB_TEXT },
+		{ "max_connections", DB_NUMBER }, { "time_interval", DB_NUMBER },
+		{ "max_interval_connections", DB_NUMBER }, { "peer_max_connections", DB_NUMBER },
+		{ "peer_time_interval", DB_NUMBER },
+		{ "peer_max_interval_connections", DB_NUMBER } } },
 	/* The last id given out in each table, so that none is used again after a removal. */
 	{ "serial", .key = "name", .columns = { { "name", DB_TEXT }, { "last", DB_ID } } },
 };
@@ -35,6 +43,7 @@ static const struct db_migration migrations[] = {
 	{ .version = 2, .create = &tables[3] },
 	{ .version = 2, .sql = "CREATE INDEX alias_target_account ON alias_target(account)" },
 	{ .version = 2, .sql = "CREATE INDEX alias_target_other ON alias_target(other)" },
+	{ .version = 3, .create = &tables[4] },
 	{ .version = 3, .table = "domain", .column = { "quota", DB_NUMBER } },
 	{ .version = 3, .table = "account", .column = { "quota", DB_NUMBER } },
 	{ .version = 3, .table = "alias", .column = { "senders", DB_NUMBER } },
@@ -44,6 +53,10 @@ static const struct db_migration migrations[] = {
 #define ACCOUNT_COLUMNS                                                                            \
 	"SELECT a.id, a.domain, a.local, d.name, a.enabled, a.created, "                           \
 	"CASE a.quota WHEN 0 THEN d.quota ELSE a.quota END"
+
+#define RULE_LIMITS                                                                                \
+	"max_connections, time_interval, max_interval_connections, peer_max_connections, "         \
+	"peer_time_interval, peer_max_interval_connections"
 
 static const struct db_query queries[Q_COUNT] = {
 	[Q_SERIAL_ADD] = { "serial_add",
@@ -126,6 +139,18 @@ static const struct db_query queries[Q_COUNT] = {
 	    "DELETE FROM alias_target WHERE account = ?1 AND other = ?2" },
 	[Q_TARGET_DROP_OF] = { "target_drop_of", "DELETE FROM alias_target WHERE alias = ?1" },
 	[Q_TARGET_COUNT] = { "target_count", "SELECT count(*) FROM alias_target WHERE alias = ?1" },
+	[Q_RULE_LIST] = { "rule_list",
+	    "SELECT id, allow, priority, scope, source, note, " RULE_LIMITS
+	    " FROM access_rule ORDER BY id" },
+	[Q_RULE_ADD] = { "rule_add",
+	    "INSERT INTO access_rule(id, allow, priority, scope, source, note, " RULE_LIMITS
+	    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id" },
+	[Q_RULE_CHANGE] = { "rule_change",
+	    "UPDATE access_rule SET allow = ?2, priority = ?3, scope = ?4, source = ?5, note = ?6, "
+	    "max_connections = ?7, time_interval = ?8, max_interval_connections = ?9, "
+	    "peer_max_connections = ?10, peer_time_interval = ?11, "
+	    "peer_max_interval_connections = ?12 WHERE id = ?1 RETURNING id" },
+	[Q_RULE_REMOVE] = { "rule_remove", "DELETE FROM access_rule WHERE id = ?1 RETURNING id" },
 };
 
 const struct db_program directory_program = {

@@ -33,6 +33,10 @@ enum directory_query {
 	Q_TARGET_DROP,
 	Q_TARGET_DROP_OF,
 	Q_TARGET_COUNT,
+	Q_RULE_LIST,
+	Q_RULE_ADD,
+	Q_RULE_CHANGE,
+	Q_RULE_REMOVE,
 	Q_COUNT,
 };
 

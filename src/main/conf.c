@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/ip.h"
+
 const struct conf_row *conf_row_find(const struct conf_row *rows, size_t n, slice name)
 {
 	for (size_t i = 0; i < n; i++)
@@ -89,6 +91,18 @@ static bool is_text(slice text)
 	return true;
 }
 
+/* Kept as text: base/ip.h reads it where it is used. */
+static bool set_ips(const struct conf_row *row, const char **value_out, slice text,
+    struct arena *arena, struct error *error)
+{
+	struct error wrong;
+	struct ip_set *set = ip_set_new(text, &wrong);
+
+	ip_set_free(set);
+	*value_out = arena_str(arena, text);
+	return set || error_input(error, "%s: %s", row->name, wrong.said);
+}
+
 bool conf_set(
     const struct conf_row *row, void *where, slice text, struct arena *arena, struct error *error)
 {
@@ -118,6 +132,8 @@ bool conf_set(
 			SLICE_ARG(text));
 	case CONF_CHOICE:
 		return set_choice(row, value, text, arena, error);
+	case CONF_IPS:
+		return set_ips(row, value, text, arena, error);
 	}
 	return false;
 }
@@ -129,6 +145,7 @@ const char *conf_value(const struct conf_row *row, const void *where, struct are
 	switch (row->type) {
 	case CONF_TEXT:
 	case CONF_CHOICE:
+	case CONF_IPS:
 		return *(const char *const *)value;
 	case CONF_NUMBER:
 		return number_text(*(const int64_t *)value, plain, arena);

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "net/session.h"
 #include "net/tls_settings.h"
+#include "proc/limits.h"
 #include "proc/role.h"
 
 #define CONF_LISTENERS 32
@@ -34,6 +35,8 @@ struct conf_listener {
 	const char *tls; /* "no", "starttls", "always" */
 	bool plain_login;
 	bool submission;
+	struct limits limits;
+	const char *proxy_from;    /* addresses */
 	struct conf_tls handshake; /* where it says nothing, as the group tls does */
 };
 
@@ -53,16 +56,18 @@ struct conf {
 	int64_t smtp_command_timeout_ms, smtp_data_timeout_ms, smtp_data_rate;
 	int64_t imap_processes, imap_workers, imap_max_sessions, imap_idle_timeout_ms,
 	    imap_login_timeout_ms;
+	struct limits smtp_limits, imap_limits, pop3_limits;
+	const char *smtp_relay_from, *smtp_xclient_from; /* addresses */
 	bool smtp_check_sender;
 	const char *smtp_vrfy, *smtp_expn; /* "nobody", "users", "anybody" */
 	int64_t smtp_max_errors, smtp_max_auth_errors, smtp_max_header;
-	int64_t smtp_max_hops, smtp_max_per_address, imap_max_per_address;
+	int64_t smtp_max_hops;
 	int64_t deliver_workers;
 	struct conf_listener listeners[CONF_LISTENERS];
 	int listener_count;
 };
 
-enum conf_type { CONF_TEXT, CONF_NUMBER, CONF_SIZE, CONF_TIME, CONF_BOOL, CONF_CHOICE };
+enum conf_type { CONF_TEXT, CONF_NUMBER, CONF_SIZE, CONF_TIME, CONF_BOOL, CONF_CHOICE, CONF_IPS };
 
 struct conf_row {
 	const char *name; /* "smtp.maxMessageSize"; of a listener: "port" */

@@ -62,8 +62,8 @@ static void every_row_has_what_it_needs(void **state)
 
 		assert_true(row->help && row->help[0] && !strchr(row->help, '\n'));
 		assert_true(row->type != CONF_CHOICE || row->choices);
-		assert_true(
-		    row->type == CONF_CHOICE || row->type == CONF_BOOL || row->most > row->least);
+		assert_true(row->type == CONF_CHOICE || row->type == CONF_BOOL ||
+		    row->type == CONF_IPS || row->most > row->least);
 		assert_ptr_equal(
 		    conf_row_find(conf_rows, conf_row_count, slice_of(row->name)), row);
 		for (size_t j = 0; j < i; j++)
@@ -99,7 +99,9 @@ static void every_row_survives_a_round_trip(void **state)
 			expect_round_trip(row, row->fallback);
 		if (row->type == CONF_TEXT)
 			expect_round_trip(row, "with \"quotes\" and \\ and a blank");
-		if (row->type == CONF_CHOICE || row->type == CONF_BOOL || row->type == CONF_TEXT)
+		if (row->type == CONF_IPS)
+			expect_round_trip(row, "10.0.0.0/8, 2001:db8::1-2001:db8::9 192.0.2.1");
+		if (row->type != CONF_NUMBER && row->type != CONF_SIZE && row->type != CONF_TIME)
 			continue;
 		for (int end = 0; end < 2; end++) {
 			snprintf(number, sizeof number, "%lld%s",
@@ -158,6 +160,13 @@ static void what_is_not_given_has_its_default(void **state)
 	assert_true(read_text("\n\nhostname = \"mx.test\";\nsmtp = {\n workers = 3; };\n"));
 	assert_int_equal(origin.lines[0], 3);
 	assert_int_equal(conf.smtp_workers, 3);
+}
+
+static void addresses_are_checked(void **state)
+{
+	assert_false(read_text("hostname = \"a.test\"; smtp = { relayFrom = \"10.0.0.300\"; };"));
+	assert_int_equal(said.n > 0, true);
+	assert_true(read_text("hostname = \"a.test\"; smtp = { relayFrom = \"10.0.0.3\"; };"));
 }
 
 static void units_and_ranges_are_checked(void **state)
@@ -380,6 +389,7 @@ int main(void)
 		cmocka_unit_test(every_row_survives_a_round_trip),
 		cmocka_unit_test(the_shown_text_is_read_as_the_same),
 		cmocka_unit_test(what_is_not_given_has_its_default),
+		cmocka_unit_test(addresses_are_checked),
 		cmocka_unit_test(units_and_ranges_are_checked),
 		cmocka_unit_test(all_mistakes_of_a_file_are_said_at_once),
 		cmocka_unit_test(a_broken_file_is_said_with_its_line),

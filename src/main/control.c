@@ -1,4 +1,4 @@
-#include "main/control.h"
+#include "main/control_work.h"
 
 #include "base/log.h"
 #include "base/encode.h"
@@ -10,13 +10,6 @@
 #define LIST_MAX   (256u << 20)
 #define WORD_SHOWN 100
 #define OBJECT_MAX 2000 /* octets of a command's words in the log */
-
-struct work {
-	struct directory *dir;
-	const struct command_request *request;
-	struct buf *out;
-	struct error error;
-};
 
 static struct peers *peers;
 
@@ -389,6 +382,12 @@ static const struct {
 	{ "alias", "list", alias_list, false },
 	{ "alias", "remove", alias_remove, true },
 	{ "alias", "senders", alias_senders, true },
+	{ "access", "deny", access_deny, true },
+	{ "access", "allow", access_allow, true },
+	{ "access", "change", access_change, true },
+	{ "access", "list", access_list, false },
+	{ "access", "remove", access_remove, true },
+	{ "access", "test", access_test, false },
 	{ "status", NULL, status, false },
 };
 
@@ -411,7 +410,7 @@ static void log_command(const struct work *w, const char *result)
 
 int control_command(struct directory *dir, const struct command_request *request, struct buf *out)
 {
-	struct work w = { .dir = dir, .request = request, .out = out };
+	struct work w = { .dir = dir, .request = request, .out = out, .peers = peers };
 	slice noun = request->words[0],
 	      verb = request->count > 1 ? request->words[1] : (slice){ 0 };
 

@@ -92,8 +92,13 @@ static void put_text(FILE *out, const char *text)
 
 static void put_range(FILE *out, const struct conf_row *row)
 {
-	static const char *const types[] = { "text", "number", "size", "time", "true or false",
-		"one of" };
+	static const char *const types[] = { [CONF_TEXT] = "text",
+		[CONF_NUMBER] = "number",
+		[CONF_SIZE] = "size",
+		[CONF_TIME] = "time",
+		[CONF_BOOL] = "true or false",
+		[CONF_CHOICE] = "one of",
+		[CONF_IPS] = "networks, ranges and single addresses, with blanks between them" };
 
 	fprintf(out, "%s", types[row->type]);
 	if (row->type == CONF_CHOICE)

@@ -4,6 +4,8 @@ static const struct {
 	enum role one, other;
 } pairs[] = {
 	{ ROLE_CONTROL, ROLE_AUTH },  /* passwords are set */
+	{ ROLE_CONTROL, ROLE_SMTP },  /* access rules have changed */
+	{ ROLE_CONTROL, ROLE_IMAP },  /* likewise */
 	{ ROLE_SMTP, ROLE_KEYS },     /* handshakes are signed */
 	{ ROLE_SMTP, ROLE_AUTH },     /* senders log in */
 	{ ROLE_SMTP, ROLE_QUEUE },    /* a message was accepted */

@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/ip.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "main/command.h"
@@ -56,9 +57,17 @@ int role_handshake_ms(int64_t silence_ms)
 	return silence_ms < HANDSHAKE_MS ? (int)silence_ms : HANDSHAKE_MS;
 }
 
+static const struct limits *service_limits(const struct conf *c, const char *protocol)
+{
+	return strcmp(protocol, "smtp") == 0 ? &c->smtp_limits
+	    : strcmp(protocol, "pop3") == 0  ? &c->pop3_limits
+					     : &c->imap_limits;
+}
+
 int role_listeners(
     struct role_start *s, const char *protocol, const struct protocol *p, struct listener *out)
 {
+	struct error never; /* it was read before */
 	int n = 0;
 
 	for (int i = 0; i < s->conf.listener_count; i++) {
@@ -76,6 +85,9 @@ int role_listeners(
 							     : LISTENER_STARTTLS,
 			.plain_login = l->plain_login,
 			.submission = l->submission,
+			.limits = &l->limits,
+			.service_limits = service_limits(&s->conf, protocol),
+			.proxies = ip_set_new(slice_of(l->proxy_from), &never),
 		};
 	}
 	return n;

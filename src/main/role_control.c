@@ -200,4 +200,19 @@ static bool start_control(struct role_start *start, struct error *error)
 	return true;
 }
 
-const struct role_program role_control = { .role = ROLE_CONTROL, .start = start_control };
+/* It may have started before there was a directory to read. */
+static void added(void *context, enum role role, int instance)
+{
+	struct role_start *start = context;
+	struct message m;
+
+	if (role != ROLE_SMTP && role != ROLE_IMAP)
+		return;
+	message_begin(&m, MESSAGE_ACCESS);
+	peers_tell(start->peers, role, instance, &m, -1);
+	message_free(&m);
+}
+
+const struct role_program role_control = {
+	.role = ROLE_CONTROL, .start = start_control, .added = added
+};

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "imap/imap.h"
+#include "main/access_rules.h"
 #include "main/role_sessions.h"
 #include "main/role_tls.h"
 #include "net/ask.h"
@@ -97,6 +98,7 @@ static void take_notice(struct call *call)
 }
 
 static const struct service services[] = {
+	{ MESSAGE_ACCESS, ROLE_BIT(ROLE_CONTROL), access_rules_take },
 	{ MESSAGE_NOTICE, ROLE_BIT(ROLE_DELIVER) | ROLE_BIT(ROLE_IMAP), take_notice },
 };
 static const size_t service_count = sizeof services / sizeof services[0];
@@ -113,8 +115,6 @@ static bool start_imap(struct role_start *start, struct error *error)
 		.max_sessions = (size_t)c->imap_max_sessions,
 		.worker_start = worker_start,
 		.worker_stop = worker_stop,
-		.kind = "imap",
-		.max_per_address = (int)c->imap_max_per_address,
 		.first_id = role_first_session(start),
 		.handshake_ms = role_handshake_ms(c->imap_login_timeout_ms) };
 	struct sandbox sandbox = { 0 };
@@ -139,6 +139,7 @@ static bool start_imap(struct role_start *start, struct error *error)
 	sandbox_imap(&sandbox, accounts_path, role_path(start, "directory"));
 	if (!sandbox_lock(&sandbox, error))
 		return false;
+	access_rules_start(start);
 	struct role_sessions sessions = {
 		.listeners = listeners, .listener_count = n, .grace_ms = GRACE_MS
 	};

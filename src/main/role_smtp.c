@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "main/access_rules.h"
 #include "main/role_sessions.h"
 #include "main/role_tls.h"
 #include "net/ask.h"
@@ -64,8 +65,6 @@ static bool start_smtp(struct role_start *start, struct error *error)
 		.max_sessions = (size_t)start->conf.smtp_max_sessions,
 		.worker_start = smtp_worker_start,
 		.worker_stop = smtp_worker_stop,
-		.kind = "smtp",
-		.max_per_address = (int)start->conf.smtp_max_per_address,
 		.first_id = role_first_session(start),
 		.handshake_ms = role_handshake_ms(start->conf.smtp_command_timeout_ms) };
 
@@ -73,6 +72,7 @@ static bool start_smtp(struct role_start *start, struct error *error)
 	int n = role_listeners(start, "smtp", &smtp_protocol, listeners);
 	if (!role_tls_start(start, listeners, n, error) || !prepare(start, error))
 		return false;
+	access_rules_start(start);
 	spool_start(conf.spool);
 	spool_reconnect(conf.spool);
 	struct role_sessions sessions = {
@@ -89,7 +89,14 @@ static void added(void *context, enum role role, int instance)
 		spool_reconnect(conf.spool);
 }
 
+static const struct service services[] = {
+	{ MESSAGE_ACCESS, ROLE_BIT(ROLE_CONTROL), access_rules_take },
+};
+static const size_t service_count = sizeof services / sizeof services[0];
+
 const struct role_program role_smtp = { .role = ROLE_SMTP,
+	.services = services,
+	.service_count = &service_count,
 	.start = start_smtp,
 	.descriptor = role_sessions_descriptor,
 	.drain = role_sessions_drain,

@@ -5,7 +5,9 @@
 #include <pthread.h>
 
 #include "base/map.h"
+#include "net/access.h"
 #include "net/gate.h"
+#include "net/proxy.h"
 #include "net/reactor.h"
 
 /* What a worker does with a session that it is handed. */
@@ -60,9 +62,9 @@ struct session_private {
 	int64_t due_us;          /* of the timer; 0: none */
 	uint64_t watch, watched; /* wanted; as the reactor knows it */
 	bool noticed;
-	uint64_t address_key; /* of its address, for shared_begin */
-	bool counted;         /* there */
-	struct link ready;    /* worker queue or home list */
+	struct limits_pass pass; /* under what it is counted */
+	struct buf *proxy;       /* a PROXY header that has not ended; NULL: none is awaited */
+	struct link ready;       /* worker queue or home list */
 	struct link timer;
 	struct link watcher;
 	struct link all;
@@ -143,6 +145,11 @@ bool session_quick(struct session_private *p);
 void session_forget(struct session_private *p);
 /* TLS holds input that the socket does not show any more. */
 bool session_pending(const struct session_private *p);
+
+/* Writes the address as text. */
+void session_set_peer(struct session_private *p, const struct ip *ip);
+/* Takes of a PROXY header what has come; PROXY_PEER and PROXY_LOCAL: it is over. */
+enum proxy_answer session_take_proxy(struct session_private *p, const char **why_out);
 
 /* linger.c: would closing now destroy output that is on its way? */
 bool linger_wanted(const struct session_private *p);

@@ -10,12 +10,12 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "proc/shared.h"
 #include "proc/stats.h"
 
 #define EVENTS    256
 #define ACCEPTS   64 /* a turn */
 #define LINGER_MS 2000
+#define PROXY_MS  10000 /* for a whole PROXY header */
 /* Without descriptors or memory no connection can be taken: try again after this, and say so seldom. */
 #define ACCEPT_PAUSE_US 200000
 #define ACCEPT_WARN_US  10000000
@@ -109,31 +109,77 @@ static void accept_failed(struct reactor *r, const struct listener *listener)
 }
 
 static void settle(struct reactor *r, struct session_private *p);
+static void close_session(struct reactor *r, struct session_private *p);
+static void wait_for_socket(struct reactor *r, struct session_private *p, int timeout_ms);
 static void say_goodbye(struct session_private *p, void (*say)(struct session *s));
 
-/* Is there room for one more of its address? */
-static bool count_address(struct reactor *r, struct session_private *p)
+/* In clear it is told why; nobody shakes hands for that. */
+static void turn_away(struct reactor *r, struct session_private *p, struct access_verdict verdict)
 {
-	char text[64];
+	bool told = verdict.answer == ACCESS_CROWDED && p->s.listener->tls != LISTENER_TLS;
 
-	if (!r->config.kind)
-		return true;
-	p->address_key = shared_key(r->config.kind, shared_address(slice_of(p->s.peer), text));
-	p->counted = shared_begin(p->address_key, r->config.max_per_address);
-	return p->counted;
+	if (verdict.answer == ACCESS_CROWDED)
+		log_info("connection.crowded", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+		    kv_str("listener", p->s.listener->name), kv_num("rule", verdict.rule),
+		    kv_str("limit", limit_names[verdict.limit]), kv_num("most", verdict.most));
+	else
+		log_info("connection.denied", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+		    kv_str("listener", p->s.listener->name), kv_num("rule", verdict.rule));
+	stats_count(verdict.answer == ACCESS_CROWDED ? STAT_CROWDED : STAT_DENIED, 1);
+	if (told)
+		say_goodbye(p, p->s.listener->protocol->crowded);
+	else
+		p->broken = true;
+	settle(r, p);
 }
 
-/* In clear it is told why; nobody shakes hands for that. */
-static void turn_away(struct reactor *r, struct session_private *p)
+/* Who it is is known: a greeting, or the first step of a handshake; or it is turned away. */
+static void admit(struct reactor *r, struct session_private *p)
 {
-	log_info("connection.crowded", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
-	    kv_str("listener", p->s.listener->name), kv_num("most", r->config.max_per_address));
-	stats_count(STAT_CROWDED, 1);
-	if (p->s.listener->tls == LISTENER_TLS)
-		p->broken = true;
+	struct access_verdict verdict = access_enter(p->s.listener, slice_of(p->s.peer), &p->pass);
+
+	if (verdict.answer == ACCESS_ADMITTED)
+		session_run(p);
 	else
-		say_goodbye(p, p->s.listener->protocol->crowded);
-	settle(r, p);
+		turn_away(r, p, verdict);
+}
+
+/* Of a PROXY header what has come. */
+static void take_proxy(struct reactor *r, struct session_private *p)
+{
+	const char *why = "";
+	enum proxy_answer answer = session_take_proxy(p, &why);
+
+	if (answer == PROXY_MORE) {
+		wait_for_socket(r, p, PROXY_MS);
+		return;
+	}
+	timer_clear(p);
+	p->parked = false;
+	if (answer == PROXY_WRONG) {
+		log_warn("proxy.refused", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+		    kv_str("listener", p->s.listener->name), kv_str("why", why));
+		close_session(r, p);
+		return;
+	}
+	buf_free(p->proxy);
+	free(p->proxy);
+	p->proxy = NULL;
+	admit(r, p);
+}
+
+/* Balancers say first whose connection it is; others are who they are. */
+static void begin(struct reactor *r, struct session_private *p)
+{
+	struct ip ip;
+
+	if (!ip_parse(slice_of(p->s.peer), &ip) || !ip_set_has(p->s.listener->proxies, &ip)) {
+		admit(r, p);
+		return;
+	}
+	p->proxy = NEW(struct buf);
+	buf_init(p->proxy, PROXY_MAX);
+	take_proxy(r, p);
 }
 
 static void accept_sessions(struct reactor *r, const struct listener *listener)
@@ -159,11 +205,7 @@ static void accept_sessions(struct reactor *r, const struct listener *listener)
 		r->count++;
 		stats_count(STAT_CONNECTED, 1);
 		stats_set(STAT_SESSIONS, (int64_t)r->count);
-		/* A greeting, or the first step of a handshake. */
-		if (count_address(r, p))
-			session_run(p);
-		else
-			turn_away(r, p);
+		begin(r, p);
 	}
 }
 
@@ -456,6 +498,10 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 		end_session(r, p);
 		return;
 	}
+	if (p->proxy) {
+		take_proxy(r, p);
+		return;
+	}
 	if (p->phase == PHASE_SECURE) {
 		hand_over(p);
 		return;
@@ -484,7 +530,7 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 /* Time is up: too slow is fine while it keeps its rate. */
 static void expire(struct reactor *r, struct session_private *p)
 {
-	if (p->lingering) {
+	if (p->lingering || p->proxy) {
 		close_session(r, p);
 		return;
 	}

@@ -25,9 +25,7 @@ struct reactor_config {
 	    void *context); /* runs in each worker; its result is session.worker */
 	void (*worker_stop)(void *worker);
 	void *context;
-	const char *kind;    /* "smtp": what max_per_address counts together */
-	int max_per_address; /* in all processes together (proc/shared.h); 0: any number */
-	uint64_t first_id;   /* ids of sessions start here; differs between processes */
+	uint64_t first_id; /* ids of sessions start here; differs between processes */
 };
 
 struct reactor *reactor_new(const struct reactor_config *config);

@@ -11,7 +11,6 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "proc/shared.h"
 
 /* Pipelined input: so much in one turn, then others have theirs. */
 #define TURN_FRAMES 16
@@ -23,22 +22,56 @@
 
 /* ---- making and ending ---- */
 
+void session_set_peer(struct session_private *p, const struct ip *ip)
+{
+	const struct in6_addr *in6 = (const void *)ip->octets;
+
+	p->s.peer_ipv6 = !IN6_IS_ADDR_V4MAPPED(in6);
+	if (p->s.peer_ipv6)
+		inet_ntop(AF_INET6, in6, p->s.peer, sizeof p->s.peer);
+	else
+		inet_ntop(AF_INET, ip->octets + 12, p->s.peer, sizeof p->s.peer);
+}
+
 static void read_peer(struct session_private *p)
 {
 	struct sockaddr_storage address;
 	socklen_t length = sizeof address;
 	const struct sockaddr_in *in4 = (const void *)&address;
 	const struct sockaddr_in6 *in6 = (const void *)&address;
+	struct ip ip = { .octets = { [10] = 0xff, [11] = 0xff } };
 
 	if (getpeername(p->fd, (struct sockaddr *)&address, &length) < 0)
 		return;
-	if (address.ss_family == AF_INET) {
-		inet_ntop(AF_INET, &in4->sin_addr, p->s.peer, sizeof p->s.peer);
-	} else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-		inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, p->s.peer, sizeof p->s.peer);
-	} else {
-		inet_ntop(AF_INET6, &in6->sin6_addr, p->s.peer, sizeof p->s.peer);
-		p->s.peer_ipv6 = true;
+	if (address.ss_family == AF_INET)
+		memcpy(ip.octets + 12, &in4->sin_addr, 4);
+	else
+		memcpy(ip.octets, &in6->sin6_addr, 16);
+	session_set_peer(p, &ip);
+}
+
+enum proxy_answer session_take_proxy(struct session_private *p, const char **why_out)
+{
+	char next[PROXY_MAX];
+	struct ip peer;
+
+	for (;;) {
+		ssize_t n = recv(p->fd, next, sizeof next, MSG_PEEK | MSG_DONTWAIT);
+
+		if (n <= 0) {
+			*why_out = "the connection ended within the header";
+			return n < 0 && (errno == EAGAIN || errno == EINTR) ? PROXY_MORE
+									    : PROXY_WRONG;
+		}
+		size_t ours = proxy_belongs(buf_slice(p->proxy), (slice){ next, (size_t)n });
+		if (ours && recv(p->fd, next, ours, MSG_DONTWAIT) != (ssize_t)ours)
+			return PROXY_WRONG;
+		buf_add(p->proxy, (slice){ next, ours });
+		enum proxy_answer answer = proxy_parse(buf_slice(p->proxy), &peer, why_out);
+		if (answer == PROXY_PEER)
+			session_set_peer(p, &peer);
+		if (answer != PROXY_MORE)
+			return answer;
 	}
 }
 
@@ -83,8 +116,10 @@ void session_input_free(struct session_private *p)
 void session_free(struct session_private *p)
 {
 	session_forget(p);
-	if (p->counted)
-		shared_end(p->address_key);
+	limits_leave(&p->pass);
+	if (p->proxy)
+		buf_free(p->proxy);
+	free(p->proxy);
 	tls_free(p->tls);
 	close(p->fd);
 	session_input_free(p);

@@ -36,6 +36,8 @@
 struct session;
 struct tls_context;
 struct gate;
+struct ip_set;
+struct limits;
 
 /* Output above this waits for the client before more is made. */
 #define SESSION_MARK (256 * 1024)
@@ -89,6 +91,11 @@ struct listener {
 	enum listener_tls tls;
 	bool plain_login; /* passwords are accepted without TLS */
 	bool submission;  /* SMTP: RFC 6409, only after a login */
+	/* Of connections that no access rule names; NULL: any number. service_limits are those of all
+	 * listeners of the protocol together. */
+	const struct limits *limits, *service_limits;
+	const struct ip_set
+	    *proxies; /* whose connections begin with a PROXY header; NULL: nobody's */
 };
 
 struct session {

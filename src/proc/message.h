@@ -52,6 +52,8 @@ enum message_type {
 	/* queue to deliver */
 	MESSAGE_DELIVER, /* N segment, N place, N length, N lowest live segment, T recipient numbers done
 			    -> N count, then for each: N recipient, N outcome, T why */
+	/* control to smtp and imap */
+	MESSAGE_ACCESS, /* no fields: the access rules have changed */
 	/* deliver and imap to imap */
 	MESSAGE_NOTICE, /* N account, N mailbox, N modseq */
 };

@@ -62,6 +62,7 @@ const char *stats_name(enum statistic stat)
 		[STAT_SESSIONS] = "sessions",
 		[STAT_CONNECTED] = "connected",
 		[STAT_CROWDED] = "crowded",
+		[STAT_DENIED] = "denied",
 		[STAT_ACCEPTED] = "accepted",
 		[STAT_DELIVERED] = "delivered",
 		[STAT_WAITING] = "waiting",

@@ -14,7 +14,8 @@
 enum statistic {
 	STAT_SESSIONS,  /* open now */
 	STAT_CONNECTED, /* since the start */
-	STAT_CROWDED,   /* connections turned away: too many of their address */
+	STAT_CROWDED,   /* connections turned away: a limit was reached */
+	STAT_DENIED,    /* connections turned away: a rule denies them */
 	STAT_ACCEPTED,  /* messages answered with 250 */
 	STAT_DELIVERED, /* recipients delivered */
 	STAT_WAITING,   /* items in the queue now */

@@ -186,6 +186,18 @@ def plain_token(name="ann@example.org", password=PASSWORD):
     return base64.b64encode(f"\0{name}\0{password}".encode()).decode()
 
 
+def setting_names():
+    """The names of all settings as the source has them: a list for each table of rows."""
+    source = (ROOT / "src/main/conf_rows.c").read_text()
+    limits = re.findall(r'(?m)^\t\{ group "(\w+)"', source)
+    assert len(limits) == 6
+    tables = []
+    for table in source.split("_rows[] = {")[1:]:
+        rows = re.findall(r'(?m)^\t(?:SIX_LIMITS\("([\w.]*)"|\{ "([\w.]+)", CONF_)', table)
+        tables.append([n for group, name in rows for n in ([name] if name else [group + l for l in limits])])
+    return tables
+
+
 class Raw:
     """A plain connection on which a test says and reads exactly what it wants."""
 
@@ -274,7 +286,7 @@ class Raw:
 
 
 class Server:
-    def __init__(self, binary=ASAN, settings="", environment=(), folder=None):
+    def __init__(self, binary=ASAN, settings="", environment=(), folder=None, listeners=()):
         self.program = program(binary)
         self.folder = folder or new_folder()
         self.log_path = self.folder / "log"
@@ -287,10 +299,11 @@ class Server:
         self.environment = {**os.environ, "HAUBERK_SANDBOX": "kill",
                             "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:fast_unwind_on_malloc=0",
                             "UBSAN_OPTIONS": "print_stacktrace=1", **dict(environment)}
+        self.listeners = dict(listeners)  # more settings of each, by name
         self.write_conf(settings)
 
     def write_conf(self, settings=""):
-        rows = [f'{{ {rest} address = "{address}"; port = {self.ports[name]}; }}'
+        rows = [f'{{ {rest} {self.listeners.get(name, "")} address = "{address}"; port = {self.ports[name]}; }}'
                 for name, rest in LISTENERS.items() for address in ("127.0.0.1", "::1")]
         chain, key = certificate()
         self.conf.write_text(

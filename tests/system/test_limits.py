@@ -8,8 +8,9 @@ import hauberk
 from hauberk import PASSWORD
 
 SETTINGS = '''auth: { maxFailures = 12; failureWindow = "30 min"; };
-smtp: { processes = 3; maxSessionsPerAddress = 9; };
-imap: { processes = 3; maxSessionsPerAddress = 9; };'''
+smtp: { processes = 3; peerMaxConnections = 9; };
+imap: { processes = 3; peerMaxConnections = 9; };
+pop3: { peerMaxConnections = 9; };'''
 TOO_MANY = "too many connections from your address"
 
 
@@ -43,7 +44,7 @@ def test_an_address_has_so_many_connections_to_all_processes_and_no_more(limited
         with limited.raw(name) as raw:
             text = raw.all()
             assert text.startswith(word) and TOO_MANY in text, text
-    with limited.raw({"smtp": "smtps"}.get(role, "imaps")) as raw:
+    with limited.raw(name + "s") as raw:
         assert raw.all() == ""  # closed before the handshake
     assert sum(int(r.get("crowded", 0)) for r in limited.status()) == 6
     others = fill(limited, name, 9, "::1")

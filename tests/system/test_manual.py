@@ -4,6 +4,8 @@ import pathlib
 import re
 import subprocess
 
+import hauberk
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROGRAM = os.environ.get("HAUBERK_ASAN", str(ROOT / "build-asan/hauberk"))
 
@@ -25,7 +27,7 @@ def test_pages_are_well_formed():
 
 
 def test_every_setting_has_its_paragraph():
-    rows = re.findall(r'^\t\{ "([A-Za-z0-9.]+)", CONF_', (ROOT / "src/main/conf_rows.c").read_text(), re.M)
+    rows = [name for table in hauberk.setting_names() for name in table]
     assert len(rows) > 20
     assert re.findall(r"^\.It Cm (\S+)$", manual(), re.M) == rows
 
