@@ -38,6 +38,8 @@ static bool prepare(struct role_start *start, struct error *error)
 	conf = (struct smtp_conf){ .hostname = c->hostname,
 		.max_message = (uint64_t)c->smtp_max_message,
 		.max_recipients = (size_t)c->smtp_max_recipients,
+		.relay_from = ip_set_new(slice_of(c->smtp_relay_from), error),
+		.xclient_from = ip_set_new(slice_of(c->smtp_xclient_from), error),
 		.check_sender = c->smtp_check_sender,
 		.vrfy = policy_of(c->smtp_vrfy),
 		.expn = policy_of(c->smtp_expn),

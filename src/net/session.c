@@ -50,6 +50,16 @@ static void read_peer(struct session_private *p)
 	session_set_peer(p, &ip);
 }
 
+bool session_speak_for(struct session *s, slice address)
+{
+	struct ip ip;
+
+	if (!ip_parse(address, &ip))
+		return false;
+	session_set_peer(s->own, &ip);
+	return true;
+}
+
 enum proxy_answer session_take_proxy(struct session_private *p, const char **why_out)
 {
 	char next[PROXY_MAX];

@@ -149,6 +149,10 @@ bool session_may_ask(const struct session *s, struct error *error);
 /* The backend behind the frame's gate did not answer. */
 void session_ask_failed(struct session *s);
 
+/* The client speaks for a host at this address, which is the peer from now on (XCLIENT). false: no IP
+ * address. Who may say so is the protocol's business; what the connection counts as does not change. */
+bool session_speak_for(struct session *s, slice address);
+
 /* After TURN_HELD: gives the session back; from any thread, exactly once. */
 void session_release(struct session *s);
 

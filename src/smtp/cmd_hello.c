@@ -29,6 +29,8 @@ static void offer(struct session *s, struct buf *out)
 		buf_adds(out, "\nREQUIRETLS");
 	else if (smtp_conf->tls && s->listener->tls == LISTENER_STARTTLS)
 		buf_adds(out, "\nSTARTTLS");
+	if (smtp_may_speak_for(s))
+		buf_adds(out, "\nXCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT");
 	if (smtp->account)
 		return;
 	buf_init(&auth, 500);

@@ -61,7 +61,7 @@ static struct reply check_group(struct session *s, const struct rcpt_arguments *
 {
 	const struct smtp *smtp = s->state;
 
-	if (to->senders == SENDERS_ANYONE || (to->senders == SENDERS_USERS && smtp->account))
+	if (to->senders == SENDERS_ANYONE || (to->senders == SENDERS_USERS && smtp_is_ours(s)))
 		return (struct reply){ 0 };
 	for (size_t i = 0; smtp->account && i < to->count; i++)
 		if (to->accounts[i].id == smtp->account)
@@ -74,9 +74,7 @@ static struct reply check_group(struct session *s, const struct rcpt_arguments *
 /* No open relay: what is not ours is refused, whoever asks, until there is somebody to send it on. */
 static struct reply not_ours(struct session *s, const struct address *to)
 {
-	const struct smtp *smtp = s->state;
-
-	if (smtp->account)
+	if (smtp_is_ours(s))
 		return reply(s, 550, "5.3.2",
 		    "%.*s is not ours, and sending to other servers is not there yet",
 		    SLICE_ARG(to->domain));

@@ -67,6 +67,8 @@ struct smtp {
 	    hello; /* the client's name, as often as it says one; empty before EHLO or HELO */
 	bool extended;
 	int64_t account; /* who logged in; 0: nobody */
+	bool relays;     /* its address may send as our users do */
+	struct buf name; /* what a proxy says it is called; mostly empty */
 	slice login;
 	int errors, login_failures;
 	unsigned messages;
@@ -111,6 +113,7 @@ struct reply cmd_noop(struct session *s, struct cursor *c);
 struct reply cmd_quit(struct session *s, struct cursor *c);
 struct reply cmd_vrfy(struct session *s, struct cursor *c);
 struct reply cmd_help(struct session *s, struct cursor *c);
+struct reply cmd_xclient(struct session *s, struct cursor *c);
 struct reply cmd_bdat(struct session *s, struct cursor *c);
 struct reply cmd_expn(struct session *s, struct cursor *c);
 struct reply cmd_starttls(struct session *s, struct cursor *c);
@@ -135,6 +138,10 @@ struct reply data_chunk(struct session *s, slice chunk);
 bool smtp_is_ours(const struct session *s);
 /* This worker's directory, opened when needed. NULL and error: ask later. */
 struct directory *smtp_directory(struct session *s, struct error *error);
+/* The client's address is known, or another: what may it do? */
+void smtp_learn_peer(struct session *s);
+/* May this client say for whom it speaks? */
+bool smtp_may_speak_for(const struct session *s);
 /* Forgets all that the client has said, but not what it has done. */
 void smtp_reset(struct smtp *smtp);
 /* Ends the transaction, if there is one. */

@@ -271,6 +271,45 @@ bool parse_rcpt(struct cursor *c, struct arena *arena, struct rcpt_arguments *ou
 	return parameters_parse(c, rcpt_parameters, out, &out->unknown);
 }
 
+/* Undoes is_xtext's "+41"; what it may not be in a line of a header is a blank. */
+static slice xtext_decode(slice text, struct arena *arena)
+{
+	char *out = arena_alloc(arena, text.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		char octet = text.p[i];
+
+		if (octet == '+') {
+			octet = (char)(octet_hex(text.p[i + 1]) << 4 | octet_hex(text.p[i + 2]));
+			i += 2;
+		}
+		out[n++] = octet_is(octet, OCTET_VISIBLE | OCTET_UTF8) ? octet : ' ';
+	}
+	return (slice){ out, n };
+}
+
+bool parse_xclient(struct cursor *c, struct arena *arena, slice *name_out, slice *value_out)
+{
+	slice blanks = cursor_skip(c, OCTET_BLANK);
+
+	if (c->expected || cursor_end(c))
+		return false;
+	if (blanks.n == 0)
+		return cursor_fail(c, "a blank before the attribute");
+	*name_out = cursor_span(c, OCTET_ALPHA, "an attribute");
+	cursor_char(c, '=', "'=' and a value");
+	*value_out = cursor_span(c, OCTET_VISIBLE, "a value");
+	if (c->expected)
+		return false;
+	bool none = slice_eq_nocase(*value_out, SLICE("[UNAVAILABLE]")) ||
+	    slice_eq_nocase(*value_out, SLICE("[TEMPUNAVAIL]"));
+	if (!is_xtext(*value_out))
+		return cursor_fail(c, "a value in xtext");
+	*value_out = none ? (slice){ 0 } : xtext_decode(*value_out, arena);
+	return true;
+}
+
 bool parse_name(struct cursor *c, struct arena *arena, struct address *out)
 {
 	cursor_char(c, ' ', "a blank and an address");

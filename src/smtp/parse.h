@@ -35,6 +35,9 @@ bool parse_mail(struct cursor *c, struct arena *arena, struct mail_arguments *ou
 bool parse_rcpt(struct cursor *c, struct arena *arena, struct rcpt_arguments *out);
 /* "AUTH" SP mechanism [SP initial-response]: RFC 4954 §4. No response: its p is NULL. */
 bool parse_auth(struct cursor *c, slice *mechanism_out, slice *response_out);
+/* *( SP NAME=value ) of XCLIENT, one at a time: the value decoded from xtext, in the arena; "[UNAVAILABLE]"
+ * and "[TEMPUNAVAIL]" are empty. false at the end, or with an error in the cursor. */
+bool parse_xclient(struct cursor *c, struct arena *arena, slice *name_out, slice *value_out);
 /* What VRFY and EXPN name (RFC 5321 §4.1.1.6), perhaps in angle brackets, perhaps with SMTPUTF8 behind it
  * (RFC 6531 §3.7.4.2). */
 bool parse_name(struct cursor *c, struct arena *arena, struct address *out);

@@ -307,6 +307,43 @@ static void groups_take_mail_from_whom_they_say(void **state)
 	quit(fd);
 }
 
+static void who_may_says_for_whom_it_speaks(void **state)
+{
+	struct error error;
+	int fd = greeted();
+
+	expect(fd, "XCLIENT ADDR=192.0.2.9\r\n", "550 5.7.1");
+	quit(fd);
+	conf.xclient_from = ip_set_new(SLICE("127.0.0.1"), &error);
+	conf.relay_from = ip_set_new(SLICE("192.0.2.10"), &error);
+	fd = greeted();
+	expect(fd, "XCLIENT ADDR=mail.test\r\n", "501 5.5.4 ADDR");
+	expect(fd, "XCLIENT COLOUR=red\r\n", "501 5.5.4");
+	expect(fd, "XCLIENT NAME\r\n", "501 5.5.4");
+	expect(fd, "XCLIENT NAME=a+20b\r\n", "501 5.5.4 NAME");
+	expect(fd, "XCLIENT LOGIN=nobody@our.test\r\n", "501 5.7.8");
+	expect(fd, "XCLIENT LOGIN=gone@our.test\r\n", "501 5.7.8 the account is disabled");
+	expect(fd,
+	    "XCLIENT NAME=printer.our.test ADDR=192.0.2.10 PORT=7 HELO=printer PROTO=ESMTP\r\n",
+	    "220 mx.test");
+	/* Now it is a host that may send as users do, and no proxy any more. */
+	expect(fd, "MAIL FROM:<s@x.test>\r\n", "250");
+	expect(fd, "RCPT TO:<staff@our.test>\r\n", "250");
+	expect(fd, "RCPT TO:<a@other.test>\r\n", "550 5.3.2");
+	expect(fd, "RSET\r\n", "250");
+	expect(fd, "XCLIENT ADDR=192.0.2.9\r\n", "550 5.7.1");
+	quit(fd);
+	fd = greeted();
+	expect(
+	    fd, "XCLIENT ADDR=IPV6:2001:db8::1 NAME=[UNAVAILABLE] LOGIN=alice@our.test\r\n", "220");
+	expect(fd, "EHLO c.test\r\n", "250-");
+	expect(fd, "MAIL FROM:<bob@our.test>\r\n", "553 5.7.1 alice@our.test may not");
+	quit(fd);
+	ip_set_free(conf.xclient_from);
+	ip_set_free(conf.relay_from);
+	conf.xclient_from = conf.relay_from = NULL;
+}
+
 static void passwords_are_not_logged(void **state)
 {
 	static const char *const secrets[] = { ALICE, WRONG, SECRET, GUESS, "guessed" };
@@ -358,6 +395,7 @@ int main(void)
 		cmocka_unit_test(too_many_errors_end_the_connection),
 		cmocka_unit_test(logins_go_right_and_wrong),
 		cmocka_unit_test(groups_take_mail_from_whom_they_say),
+		cmocka_unit_test(who_may_says_for_whom_it_speaks),
 		cmocka_unit_test(passwords_are_not_logged),
 		cmocka_unit_test(a_line_cannot_forge_a_log_line_or_a_reply),
 		cmocka_unit_test(a_million_greetings_cost_nothing),

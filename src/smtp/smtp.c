@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{ "EXPN", cmd_expn, 0, "5321 4.1.1.7" },
 	{ "BDAT", cmd_bdat, 0, "3030 2" }, /* it counts its octets out before it complains */
 	{ "STARTTLS", cmd_starttls, WHEN_NO_TX, "3207" }, /* some clients greet only afterwards */
+	{ "XCLIENT", cmd_xclient, WHEN_NO_TX, "Postfix XCLIENT_README" },
 	{ "AUTH", cmd_auth, WHEN_HELLO | WHEN_NO_TX, "4954" },
 };
 
@@ -53,6 +54,7 @@ void smtp_reset(struct smtp *smtp)
 {
 	tx_end(smtp);
 	buf_free(&smtp->hello);
+	buf_free(&smtp->name);
 	smtp->extended = false;
 	smtp->account = 0;
 	smtp->login = (slice){ 0 };
@@ -86,7 +88,26 @@ void smtp_worker_stop(void *worker)
 
 bool smtp_is_ours(const struct session *s)
 {
-	return ((const struct smtp *)s->state)->account != 0;
+	const struct smtp *smtp = s->state;
+
+	return smtp->account != 0 || smtp->relays;
+}
+
+static bool peer_is_in(const struct session *s, const struct ip_set *set)
+{
+	struct ip ip;
+
+	return ip_parse(slice_of(s->peer), &ip) && ip_set_has(set, &ip);
+}
+
+bool smtp_may_speak_for(const struct session *s)
+{
+	return peer_is_in(s, smtp_conf->xclient_from);
+}
+
+void smtp_learn_peer(struct session *s)
+{
+	((struct smtp *)s->state)->relays = peer_is_in(s, smtp_conf->relay_from);
 }
 
 void smtp_init(const struct smtp_conf *conf)
@@ -108,7 +129,7 @@ static struct reply check_when(struct session *s, const struct command *command)
 
 	if ((command->when & WHEN_HELLO) && !smtp->hello.n)
 		return out_of_order(s, "say EHLO first");
-	if ((command->when & WHEN_ALLOWED) && s->listener->submission && !smtp->account)
+	if ((command->when & WHEN_ALLOWED) && s->listener->submission && !smtp_is_ours(s))
 		return reply(s, 530, "5.7.0", "log in first%s",
 		    session_secure(s) || s->listener->plain_login ? "" : "; STARTTLS, then AUTH");
 	if ((command->when & WHEN_NO_TX) && smtp->tx)
@@ -230,11 +251,13 @@ static enum turn greet(struct session *s)
 	struct smtp *smtp = NEW(struct smtp);
 
 	buf_init(&smtp->hello, SMTP_NAME);
+	buf_init(&smtp->name, SMTP_NAME);
 	s->state = smtp;
 	expect_line(s);
 	session_set_rate(s, smtp_conf->data_rate);
 	log_info("connected", kv_str("s", s->id), kv_str("peer", s->peer),
 	    kv_str("listener", s->listener->name), kv_str("tls", session_tls_text(s)));
+	smtp_learn_peer(s);
 	buf_addf(&s->out, "220 %s ESMTP Hauberk\r\n", smtp_conf->hostname);
 	return TURN_NEXT;
 }

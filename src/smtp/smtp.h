@@ -12,6 +12,7 @@
 #ifndef SMTP_SMTP_H
 #define SMTP_SMTP_H
 
+#include "base/ip.h"
 #include "net/session.h"
 #include "queue/spool.h"
 
@@ -22,7 +23,9 @@ struct smtp_conf {
 	const char *hostname;
 	uint64_t max_message; /* octets */
 	size_t max_recipients;
-	bool check_sender; /* a login may only send as its own addresses */
+	struct ip_set *relay_from;   /* who may send as our users do, without a login */
+	struct ip_set *xclient_from; /* who may say for whom it speaks */
+	bool check_sender;           /* a login may only send as its own addresses */
 	enum smtp_policy vrfy, expn;
 	int max_errors, max_login_failures; /* of a session; then goodbye */
 	size_t max_header;                  /* octets of a message's header */

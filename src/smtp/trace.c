@@ -49,8 +49,8 @@ static void received_write(const struct session *s, struct buf *out)
 	const struct transaction *tx = smtp->tx;
 	slice tls = slice_of(session_tls_text(s));
 
-	buf_addf(out, "Received: from %.*s ([%s%s])\r\n", SLICE_ARG(smtp->hello),
-	    s->peer_ipv6 ? "IPv6:" : "", s->peer);
+	buf_addf(out, "Received: from %.*s (%.*s%s[%s%s])\r\n", SLICE_ARG(smtp->hello),
+	    SLICE_ARG(smtp->name), smtp->name.n ? " " : "", s->peer_ipv6 ? "IPv6:" : "", s->peer);
 	if (tls.n) {
 		slice version = slice_head(tls, slice_find(tls, ' '));
 

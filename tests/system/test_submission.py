@@ -155,3 +155,27 @@ def test_the_catch_all_gets_what_nobody_has(server):
     assert server.must("alias", "list", "all.example") == ""
     done = server.command("alias", "senders", "@all.example", "people")
     assert done.returncode == 1 and "anyone, users or members" in done.stderr
+
+
+def test_printers_send_without_a_login_and_proxies_say_for_whom_they_speak():
+    server = hauberk.Server(settings='smtp: { relayFrom = "::1 192.0.2.0/24"; xclientFrom = "127.0.0.1"; };')
+    try:
+        server.start().populate("ann", "bob")
+        name, _ = message()
+        with server.raw("submission", "::1") as raw:
+            raw.reply()
+            raw.say("EHLO printer.example")
+            send(raw, f"Subject: {name}\r\n\r\nscan\r\n".encode(), "printer@example.net")
+        assert len(fields(stored(server, name), "Message-ID")) == 1
+        with server.raw("submission") as raw:
+            raw.reply()
+            raw.say("EHLO stranger.example")
+            assert raw.say("MAIL FROM:<a@example.net>").startswith("530")
+            assert raw.say("XCLIENT ADDR=192.0.2.9 NAME=mfp.example.net HELO=mfp").startswith("220")
+            name, _ = message()
+            send(raw, f"Subject: {name}\r\n\r\nscan\r\n".encode(), "printer@example.net")
+        trace = fields(stored(server, name), "Received")[0]
+        assert trace.startswith("from mfp (mfp.example.net [192.0.2.9])"), trace
+        server.stop()
+    finally:
+        server.kill()
