@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "directory/quota.h"
 #include "proc/stats.h"
 
 static uint64_t account_of(const struct task *task)
@@ -27,15 +28,13 @@ static void settle_all(struct task **tasks, size_t n, enum outcome outcome, cons
 
 /* Is the account still there? One that was only disabled gets what was accepted before. true:
  * OUTCOME_DONE; what else it may be goes to *outcome_out and error. */
-static bool account_is_there(
-    struct worker *w, uint64_t account, enum outcome *outcome_out, struct error *error)
+static bool account_is_there(struct worker *w, uint64_t account, struct account *account_out,
+    enum outcome *outcome_out, struct error *error)
 {
-	struct account found;
-
 	*outcome_out = OUTCOME_LATER;
 	if (!w->directory && !directory_open(deliver_config.directory, false, &w->directory, error))
 		return false;
-	switch (directory_find_id(w->directory, (int64_t)account, &found, error)) {
+	switch (directory_find_id(w->directory, (int64_t)account, account_out, error)) {
 	case DIRECTORY_FOUND:
 		return true;
 	case DIRECTORY_NO_ACCOUNT:
@@ -131,15 +130,10 @@ static void settle_failed(struct task **tasks, size_t n, const struct error *err
 	settle_all(tasks, n, OUTCOME_HOLD, text.why);
 }
 
-void tasks_store(struct worker *w, struct task **tasks, size_t n)
+static void store_all(struct worker *w, struct task **tasks, size_t n)
 {
-	enum outcome outcome;
 	struct error error;
 
-	if (!account_is_there(w, account_of(tasks[0]), &outcome, &error)) {
-		settle_all(tasks, n, outcome, error.why);
-		return;
-	}
 	if (store_together(w, tasks, n, &error))
 		return;
 	if (error.temporary || n == 1) {
@@ -150,4 +144,28 @@ void tasks_store(struct worker *w, struct task **tasks, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (!store_together(w, &tasks[i], 1, &error))
 			settle_failed(&tasks[i], 1, &error);
+}
+
+/* Who takes mail for a full account should know; who does not, takes it. */
+static void tell_quota(struct worker *w, const struct account *account)
+{
+	struct error ignored;
+	int64_t used;
+
+	if (account->quota && store_used(w->store, account->id, &used, &ignored))
+		quota_tell(account, used);
+}
+
+void tasks_store(struct worker *w, struct task **tasks, size_t n)
+{
+	struct account account;
+	enum outcome outcome;
+	struct error error;
+
+	if (!account_is_there(w, account_of(tasks[0]), &account, &outcome, &error)) {
+		settle_all(tasks, n, outcome, error.why);
+		return;
+	}
+	store_all(w, tasks, n);
+	tell_quota(w, &account);
 }

@@ -56,6 +56,7 @@ struct imap_reply imap_cmd_delete(struct imap *im, struct cursor *args)
 		return imap_reply_error(im, &error);
 	if (im->view.mailbox == mailbox.id)
 		imap_deselect(im);
+	imap_notify(im, &(struct store_notice){ im->account, mailbox.id, mailbox.modseq + 1 });
 	return imap_reply_ok("deleted");
 }
 

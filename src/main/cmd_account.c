@@ -1,4 +1,4 @@
-/* hauberk account add|list|passwd|verifier|enable|disable|remove */
+/* hauberk account add|list|passwd|verifier|enable|disable|remove|quota */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,7 @@ static const struct {
 	{ "enable", 1, 1, false },
 	{ "disable", 1, 1, false },
 	{ "remove", 1, 2, false },
+	{ "quota", 2, 2, false },
 };
 
 /* One line of standard input, unseen when it is a terminal. */
@@ -57,7 +58,8 @@ static int run(int argc, char **argv)
 		if (strcmp(argv[1], verbs[i].verb) != 0)
 			continue;
 		if (argc - 2 < verbs[i].least || argc - 2 > verbs[i].most ||
-		    (argc == 4 && strcmp(argv[3], "--force") != 0))
+		    (argc == 4 && strcmp(argv[1], "remove") == 0 &&
+			strcmp(argv[3], "--force") != 0))
 			return command_wrong(&command_account, "this wants other words", argv[1]);
 		if (verbs[i].secret && !read_password(line, sizeof line, &secret)) {
 			fprintf(stderr, "hauberk account: no password on standard input\n");
@@ -79,9 +81,12 @@ const struct command command_account = { "account", "add, list, change and remov
 	"       hauberk account enable ADDRESS [-c FILE]\n"
 	"       hauberk account disable ADDRESS [-c FILE]\n"
 	"       hauberk account remove ADDRESS [--force] [-c FILE]\n"
+	"       hauberk account quota ADDRESS SIZE|domain|none [-c FILE]\n"
 	"\n"
 	"A verifier is what another server kept of a password: crypt(5) such as $6$..., {SSHA}, {SSHA256},\n"
 	"{SSHA512}, {SHA256} and the like. With one, an account cannot use SCRAM until its next passwd.\n"
+	"A quota is a size such as \"500 MB\"; without one of its own an account has its domain's. Mail for an\n"
+	"account that is full is refused for the time being (452 4.2.2); what was accepted is stored.\n"
 	"A disabled account gets no mail and cannot log in; nothing of it is lost. What a removed\n"
 	"account had received stays in its folder. While aliases lead to an account, only --force removes it:\n"
 	"it is taken out of them, and those that then lead nowhere are removed too.\n",

@@ -1,3 +1,4 @@
+#include "main/conf.h"
 #include "main/control_work.h"
 
 #include "base/log.h"
@@ -45,6 +46,24 @@ static bool domain_add(struct work *w)
 	return true;
 }
 
+/* Behind a name or an account, if there is a quota. */
+static void print_quota(int64_t quota, struct buf *out)
+{
+	static const struct conf_row row = { "quota", CONF_SIZE, 0, 0, 0, NULL, NULL, 0, "" };
+	struct arena *arena = arena_new(1 << 16);
+
+	if (quota)
+		buf_addf(out, " quota %s", conf_value(&row, &quota, arena));
+	arena_free(arena);
+}
+
+static void print_domain(const struct domain *domain, struct buf *out)
+{
+	buf_add(out, domain->name);
+	print_quota(domain->quota, out);
+	buf_addc(out, '\n');
+}
+
 static bool domain_list(struct work *w)
 {
 	struct arena *arena = arena_new(LIST_MAX);
@@ -53,7 +72,7 @@ static bool domain_list(struct work *w)
 	bool ok = directory_domain_list(w->dir, arena, &domains, &n, &w->error);
 
 	for (size_t i = 0; ok && i < n; i++)
-		buf_addf(w->out, "%.*s\n", SLICE_ARG(domains[i].name));
+		print_domain(&domains[i], w->out);
 	arena_free(arena);
 	return ok;
 }
@@ -164,10 +183,13 @@ static bool account_list(struct work *w)
 	bool ok = (!domain.n || is_ours(w, domain)) &&
 	    directory_account_list(w->dir, domain, arena, &accounts, &n, &w->error);
 
-	for (size_t i = 0; ok && i < n; i++)
-		buf_addf(w->out, "%lld %.*s@%.*s%s\n", (long long)accounts[i].id,
+	for (size_t i = 0; ok && i < n; i++) {
+		buf_addf(w->out, "%lld %.*s@%.*s%s", (long long)accounts[i].id,
 		    SLICE_ARG(accounts[i].local), SLICE_ARG(accounts[i].domain),
 		    accounts[i].enabled ? "" : " disabled");
+		print_quota(accounts[i].quota, w->out);
+		buf_addc(w->out, '\n');
+	}
 	arena_free(arena);
 	return ok;
 }
@@ -231,6 +253,48 @@ static bool account_remove(struct work *w)
 		return false;
 	buf_addf(w->out, "account %.*s removed; its mail stays in accounts/%lld\n",
 	    SLICE_ARG(w->request->words[2]), (long long)id);
+	return true;
+}
+
+/* "500 MB", "none", or for an account "domain". -1: as directory_account_quota says. */
+static bool read_quota(struct work *w, bool of_account, int64_t *quota_out)
+{
+	static const struct conf_row row = { "the quota", CONF_SIZE, 0, 1024, INT64_MAX / 2, NULL,
+		NULL, 0, "" };
+	slice word = w->request->words[3];
+	struct arena *arena = arena_new(1 << 16);
+	bool ok = true;
+
+	if (slice_eq(word, SLICE("none")))
+		*quota_out = of_account ? DIRECTORY_NO_QUOTA : 0;
+	else if (of_account && slice_eq(word, SLICE("domain")))
+		*quota_out = 0;
+	else
+		ok = conf_set(&row, quota_out, word, arena, &w->error);
+	arena_free(arena);
+	return ok;
+}
+
+static bool account_quota(struct work *w)
+{
+	struct directory_address a;
+	int64_t quota;
+
+	if (!first_address(w, &a) || !read_quota(w, true, &quota) ||
+	    !directory_account_quota(w->dir, a.local, a.domain, quota, &w->error))
+		return false;
+	buf_addf(w->out, "quota of %.*s set\n", SLICE_ARG(w->request->words[2]));
+	return true;
+}
+
+static bool domain_quota(struct work *w)
+{
+	int64_t quota;
+
+	if (!read_quota(w, false, &quota) ||
+	    !directory_domain_quota(w->dir, w->request->words[2], quota, &w->error))
+		return false;
+	buf_addf(w->out, "quota of the accounts of %.*s set\n", SLICE_ARG(w->request->words[2]));
 	return true;
 }
 
@@ -371,6 +435,7 @@ static const struct {
 	{ "domain", "add", domain_add, true },
 	{ "domain", "list", domain_list, false },
 	{ "domain", "remove", domain_remove, true },
+	{ "domain", "quota", domain_quota, true },
 	{ "account", "add", account_add, true },
 	{ "account", "list", account_list, false },
 	{ "account", "passwd", account_passwd, true },
@@ -378,6 +443,7 @@ static const struct {
 	{ "account", "enable", account_enable, true },
 	{ "account", "disable", account_disable, true },
 	{ "account", "remove", account_remove, true },
+	{ "account", "quota", account_quota, true },
 	{ "alias", "add", alias_add, true },
 	{ "alias", "list", alias_list, false },
 	{ "alias", "remove", alias_remove, true },

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "directory/quota.h"
 #include "imap/imap.h"
 #include "main/access_rules.h"
 #include "main/role_sessions.h"
@@ -72,11 +73,24 @@ static enum login_answer worker_login(void *worker, slice name, slice password,
 
 /* ---- notices ---- */
 
+/* An account that was nearly full: is it still? */
+static void tell_quota(struct worker *w, int64_t id)
+{
+	struct account account;
+	struct error ignored;
+	int64_t used;
+
+	if (quota_used(id) && worker_directory(w, &ignored) &&
+	    directory_find_id(w->directory, id, &account, &ignored) == DIRECTORY_FOUND &&
+	    store_used(w->store, id, &used, &ignored))
+		quota_tell(&account, used);
+}
+
 static void notify(void *worker, const struct store_notice *notice)
 {
 	struct message m;
 
-	(void)worker;
+	tell_quota(worker, notice->account);
 	role_sessions_notice(store_watch_key(notice->account, notice->mailbox));
 	message_begin(&m, MESSAGE_NOTICE);
 	message_put_number(&m, (uint64_t)notice->account);

@@ -21,6 +21,7 @@ struct slot {
 	_Atomic int64_t used_s;
 	_Atomic int64_t window; /* number of the window that `noted` counts */
 	_Atomic int32_t noted, noted_before;
+	_Atomic int64_t value;
 	_Atomic int32_t open[COLUMNS];
 };
 
@@ -56,6 +57,9 @@ bool shared_open(int fd, enum role me, int instance)
 	if (p == MAP_FAILED)
 		return false;
 	table = p;
+	/* Other roles have nothing open. */
+	if (me != ROLE_SMTP && me != ROLE_IMAP)
+		return true;
 	column = instance % (COLUMNS / 2) + (me == ROLE_IMAP ? COLUMNS / 2 : 0);
 	for (int i = 0; i < SLOTS; i++)
 		if (table->slots[i].key)
@@ -131,7 +135,7 @@ static bool take(struct slot *slot, uint64_t key)
 	if (!atomic_compare_exchange_strong(&slot->key, &old, key))
 		return old == key;
 	slot->noted = slot->noted_before = 0;
-	slot->window = 0;
+	slot->window = slot->value = 0;
 	return true;
 }
 
@@ -179,6 +183,26 @@ int shared_open_count(uint64_t key)
 	struct slot *slot = find(key);
 
 	return slot ? open_in(slot) : 0;
+}
+
+/* ---- what is known ---- */
+
+void shared_set(uint64_t key, int64_t value)
+{
+	struct slot *slot = value ? find_or_take(key) : find(key);
+
+	if (slot)
+		slot->value = value;
+}
+
+int64_t shared_value(uint64_t key)
+{
+	struct slot *slot = find(key);
+
+	if (!slot)
+		return 0;
+	slot->used_s = now_s();
+	return slot->value;
 }
 
 /* ---- what happened ---- */

@@ -1,5 +1,5 @@
 /*
- * shared: what all processes of a server count together, about an address or an account.
+ * shared: what all processes of a server count and know together, about an address or an account.
  *
  *     uint64_t key = shared_key("smtp", SLICE("192.0.2.1"));
  *     if (!shared_begin(key, 50)) ... 50 are open already, in all processes ...
@@ -9,7 +9,7 @@
  *     shared_note(key, 600);                        (a login failed)
  *     if (shared_noted(key, 600) >= 100) ...        (in the last 600 s)
  *
- * One table of fixed size, made by main in a memory file and mapped by the roles smtp and imap; atomics,
+ * One table of fixed size, made by main in a memory file and mapped by the roles that speak or deliver; atomics,
  * no lock. Keys are hashed under a secret of the server's start, so nobody chooses which of them meet. A
  * process that dies takes its open counts along: each counts in a column of its own. When the table has
  * no room for a key, that key is not counted: the limits are for the well-being of others, and a server
@@ -37,6 +37,12 @@ bool shared_begin(uint64_t key, int most);
 void shared_end(uint64_t key);
 /* How many are open, in all processes. */
 int shared_open_count(uint64_t key);
+
+/* Keeps a number under the key, for whoever asks in any process; 0: nothing is kept any more. It may be
+ * forgotten when nobody has used it for an hour. */
+void shared_set(uint64_t key, int64_t value);
+/* 0: nothing is known. */
+int64_t shared_value(uint64_t key);
 
 /* Counts one event. Events are counted by windows of so many seconds. */
 void shared_note(uint64_t key, int window_s);

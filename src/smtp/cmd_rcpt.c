@@ -71,6 +71,29 @@ static struct reply check_group(struct session *s, const struct rcpt_arguments *
 	    SLICE_ARG(arguments->as_written));
 }
 
+/* Is there room? Of several accounts one is enough: those that are full get it too. code 0: there is. */
+static struct reply check_quota(struct session *s, const struct rcpt_arguments *arguments,
+    const struct directory_recipients *to)
+{
+	const struct transaction *tx = ((struct smtp *)s->state)->tx;
+	uint64_t size = tx->size == SMTP_NO_SIZE ? 0 : tx->size;
+	enum quota_answer least = QUOTA_LARGE;
+
+	for (size_t i = 0; i < to->count; i++) {
+		enum quota_answer answer = quota_ask(&to->accounts[i], size);
+
+		if (answer < least)
+			least = answer;
+	}
+	if (least == QUOTA_LARGE)
+		return reply(s, 552, "5.2.2", "the message is larger than the quota of %.*s",
+		    SLICE_ARG(arguments->as_written));
+	if (least == QUOTA_FULL)
+		return reply(s, 452, "4.2.2", "the mailbox %.*s is full, try again later",
+		    SLICE_ARG(arguments->as_written));
+	return (struct reply){ 0 };
+}
+
 /* No open relay: what is not ours is refused, whoever asks, until there is somebody to send it on. */
 static struct reply not_ours(struct session *s, const struct address *to)
 {
@@ -151,5 +174,7 @@ struct reply cmd_rcpt(struct session *s, struct cursor *c)
 		break;
 	}
 	struct reply refused = check_group(s, &arguments, &to);
+	if (!refused.code)
+		refused = check_quota(s, &arguments, &to);
 	return refused.code ? refused : add_all(s, tx, &arguments, &to);
 }

@@ -2,7 +2,7 @@
 #ifndef SMTP_INTERNAL_H
 #define SMTP_INTERNAL_H
 
-#include "directory/directory.h"
+#include "directory/quota.h"
 #include "queue/envelope.h"
 #include "smtp/data.h"
 #include "smtp/parse.h"

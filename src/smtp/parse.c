@@ -306,7 +306,10 @@ bool parse_xclient(struct cursor *c, struct arena *arena, slice *name_out, slice
 	    slice_eq_nocase(*value_out, SLICE("[TEMPUNAVAIL]"));
 	if (!is_xtext(*value_out))
 		return cursor_fail(c, "a value in xtext");
-	*value_out = none ? (slice){ 0 } : xtext_decode(*value_out, arena);
+	if (none)
+		value_out->n = 0;
+	else
+		*value_out = xtext_decode(*value_out, arena);
 	return true;
 }
 

@@ -165,6 +165,20 @@ bool store_use(struct store *store, int64_t account, struct db **db_out, struct 
 	return true;
 }
 
+bool store_used(struct store *store, int64_t account, int64_t *octets_out, struct error *error)
+{
+	struct db *db;
+
+	*octets_out = 0;
+	if (!store_use(store, account, &db, error))
+		return false;
+	struct db_stmt *st = db_use(db, Q_ACCOUNT_FIND);
+	db_bind_id(st, 1, account);
+	if (db_step(st))
+		*octets_out = db_column_number(st, 2);
+	return db_done(st, error);
+}
+
 bool store_begin(struct store *store, int64_t account, enum db_sync sync, struct db **db_out,
     struct error *error)
 {

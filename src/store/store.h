@@ -117,6 +117,8 @@ bool store_warm_up(struct error *error);
 /* root must exist; at most `handles` accounts are open at once. */
 struct store *store_new(const char *root, size_t handles);
 void store_free(struct store *store);
+/* Octets of all messages of the account. */
+bool store_used(struct store *store, int64_t account, int64_t *octets_out, struct error *error);
 /* How long a call waits for another writer; 5 seconds at first. */
 void store_set_wait(struct store *store, int64_t ms);
 /* Closes the account's file if it is open. */

@@ -128,8 +128,8 @@ def test_what_show_prints_is_taken_as_it_is(conf):
 
 COMMANDS = {
     "serve": (), "status": (), "version": (), "config": ("check", "show"),
-    "domain": ("add", "list", "remove"),
-    "account": ("add", "list", "passwd", "enable", "disable", "remove"),
+    "domain": ("add", "list", "remove", "quota"),
+    "account": ("add", "list", "passwd", "enable", "disable", "remove", "quota"),
     "alias": ("add", "list", "remove", "senders"),
     "access": ("deny", "allow", "change", "list", "remove", "test"),
 }

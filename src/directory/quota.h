@@ -1,0 +1,28 @@
+/*
+ * quota: which accounts are nearly full, as the roles tell one another.
+ *
+ * Who changes a mailbox (deliver, imap) says how much is in it; who takes mail (smtp) asks before it says
+ * yes. Only what is near its quota is kept, in the server's shared table, so after a start nothing is known
+ * until the account's next change: what is not known has room. A quota refuses at the door and never again:
+ * mail that was accepted is stored.
+ */
+#ifndef DIRECTORY_QUOTA_H
+#define DIRECTORY_QUOTA_H
+
+#include "directory/directory.h"
+
+/* The account, whose quota is known, holds so many octets now. */
+void quota_tell(const struct account *account, int64_t used);
+/* Octets that are known to be in the account; 0: far from full, or not known. */
+int64_t quota_used(int64_t account);
+
+enum quota_answer {
+	QUOTA_ROOM,
+	QUOTA_FULL,  /* not now */
+	QUOTA_LARGE, /* never: it alone is more than the account may hold */
+};
+
+/* Is there room for a message of this size (0: not known)? */
+enum quota_answer quota_ask(const struct account *account, uint64_t octets);
+
+#endif
