@@ -127,6 +127,16 @@ static struct span route_take(struct address_list *list)
 	return span;
 }
 
+/* Cuts the span at its first blank; false when there is none. */
+static bool first_word(const struct address_list *list, struct span *span)
+{
+	slice text = span_slice(list, *span);
+	size_t blank = slice_find(text, ' ');
+
+	span->n = blank;
+	return blank < text.n;
+}
+
 /* angle-addr = "<" [obs-route] local-part "@" domain ">", a missing ">" forgiven */
 static void angle_take(struct address_list *list, struct span name, struct list_entry *out)
 {
@@ -136,9 +146,12 @@ static void angle_take(struct address_list *list, struct span name, struct list_
 	cfws_skip(&list->c, NULL);
 	if (cursor_peek(&list->c) == '@')
 		route = route_take(list);
+	bool quoted = cursor_peek(&list->c) == '"';
 	struct words local = words_take(list);
 	if (cursor_try_char(&list->c, '@'))
 		domain = domain_take(list, NULL);
+	else if (!quoted)
+		out->malformed = first_word(list, &local.local);
 	while (!cursor_end(&list->c) && !cursor_try_char(&list->c, '>')) {
 		char next = cursor_peek(&list->c);
 

@@ -26,7 +26,8 @@ struct list_entry {
 	slice name;  /* of a mailbox or a group, unquoted; from a comment where there is no other */
 	slice route; /* obsolete source route "@a,@b", mostly empty */
 	slice local; /* unquoted */
-	slice domain; /* as it came; empty when missing */
+	slice domain;   /* as it came; empty when missing */
+	bool malformed; /* in angle brackets, words that are no local part: `local` is the first */
 };
 
 struct address_list {

@@ -16,8 +16,8 @@ struct scan {
 	struct mime *mime;
 	struct level levels[MIME_DEPTH];
 	size_t level_count;
+	struct level closed;  /* the multipart whose epilogue this is; no boundary: none */
 	struct part *current; /* innermost open part */
-	size_t lines_before;  /* line feeds before the current part's body */
 	bool in_header;
 	size_t at, lines; /* start of the line under the eye, line feeds before it */
 };
@@ -26,6 +26,11 @@ bool part_is(const struct part *part, const char *type, const char *subtype)
 {
 	return slice_eq_nocase(part->type, slice_of(type)) &&
 	    (!subtype || slice_eq_nocase(part->subtype, slice_of(subtype)));
+}
+
+static void note(struct scan *s, enum ambiguity_kind kind, const struct part *part)
+{
+	ambiguity_note(&s->mime->ambiguities, kind, part, s->at);
 }
 
 /* content = type "/" subtype *(";" parameter); false when it is malformed (RFC 2045 §5.1) */
@@ -73,9 +78,6 @@ static slice *content_field(struct part *part, slice name)
 		{ "md5", offsetof(struct part, md5) },
 	};
 
-	if (!slice_starts_nocase(name, SLICE("content-")))
-		return NULL;
-	name = slice_from(name, 8);
 	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
 		if (slice_eq_nocase(name, slice_of(fields[i].name)))
 			return (slice *)(void *)((char *)part + fields[i].offset);
@@ -87,38 +89,76 @@ static void part_describe(struct scan *s, struct part *part)
 {
 	slice rest = slice_head(part->header, MIME_HEADER);
 	struct header_field field;
-	bool typed = false;
+	bool seen = false;
 
 	if (part->header.n > MIME_HEADER)
-		s->mime->flags |= MIME_HEADER_CUT;
+		note(s, AMBIGUITY_HEADER_CUT, part);
 	content_type_default(part);
 	while (header_next(&rest, &field)) {
-		slice *kept = content_field(part, field.name);
-
+		if (!slice_starts_nocase(field.name, SLICE("content-")))
+			continue;
+		slice name = slice_from(field.name, 8);
+		slice *kept = content_field(part, name);
 		if (kept && !kept->p) {
 			*kept = slice_trim(field.value);
-		} else if (!typed && slice_eq_nocase(field.name, SLICE("content-type"))) {
-			content_type_parse(part, field.value);
-			typed = true;
+		} else if (!seen && slice_eq_nocase(name, SLICE("type"))) {
+			part->typed = content_type_parse(part, field.value);
+			seen = true;
 		}
 	}
 }
 
-/* The boundary, unquoted, without blanks at its end; empty when it is absent or unusable. */
-static slice boundary_of(struct scan *s, const struct part *part)
+/* The boundary parameter unquoted; into the arena only where it cannot be a piece of the message. */
+static slice boundary_text(struct scan *s, const struct part *part)
 {
 	struct parameter parameter;
 	struct buf text;
-	slice boundary = { 0 };
+	slice boundary;
 
-	if (!parameter_find(part->parameters, SLICE("boundary"), &parameter))
+	if (parameter_find(part->parameters, SLICE("boundary"), &parameter) &&
+	    parameter_plain(&parameter, &boundary))
 		return boundary;
-	buf_init(&text, MIME_BOUNDARY);
-	parameter_value(&parameter, &text);
-	if (!text.full && parameter.value.n <= MIME_BOUNDARY)
-		boundary = arena_copy(s->arena, slice_trim(buf_slice(&text)));
+	buf_init(&text, part->parameters.n + 1);
+	parameter_octets(part->parameters, SLICE("boundary"), &text);
+	boundary = slice_head(buf_slice(&text), MIME_BOUNDARY + 1);
+	if (boundary.n)
+		boundary = arena_copy(s->arena, boundary);
 	buf_free(&text);
 	return boundary;
+}
+
+/* boundary = 0*69<bchars> bcharsnospace (RFC 2046 §5.1.1) */
+static void boundary_check(struct scan *s, const struct part *part, slice boundary)
+{
+	static const char marks[] = "'()+_,-./:=? ";
+
+	if (boundary.n > 70)
+		note(s, AMBIGUITY_BOUNDARY_LONG, part);
+	if (slice_ends(boundary, SLICE(" ")) || slice_ends(boundary, SLICE("\t")))
+		note(s, AMBIGUITY_BOUNDARY_BLANK, part);
+	for (size_t i = 0; i < boundary.n && i < MIME_BOUNDARY; i++) {
+		if (!octet_is(boundary.p[i], OCTET_ALPHA | OCTET_DIGIT) &&
+		    !memchr(marks, boundary.p[i], sizeof marks - 1)) {
+			note(s, AMBIGUITY_BOUNDARY_CHARACTER, part);
+			return;
+		}
+	}
+}
+
+/* Is this boundary, or its beginning, that of a multipart around it? */
+static void boundary_compare(struct scan *s, const struct part *part, slice boundary)
+{
+	for (size_t i = 0; i < s->level_count; i++) {
+		slice outer = s->levels[i].boundary;
+		size_t n = outer.n < boundary.n ? outer.n : boundary.n;
+
+		s->mime->work += n;
+		if (memcmp(outer.p, boundary.p, n) != 0)
+			continue;
+		note(s,
+		    outer.n == boundary.n ? AMBIGUITY_BOUNDARY_REPEATED : AMBIGUITY_BOUNDARY_PREFIX,
+		    part);
+	}
 }
 
 static void part_begin(struct scan *s, struct part *parent)
@@ -140,19 +180,23 @@ static void part_begin(struct scan *s, struct part *parent)
 	s->mime->parts++;
 	s->current = part;
 	s->in_header = true;
+	s->closed.boundary.n = 0;
 }
 
 static void multipart_begin(struct scan *s, struct part *part)
 {
-	slice boundary = boundary_of(s, part);
+	slice boundary = boundary_text(s, part);
 
 	if (boundary.n == 0)
-		s->mime->flags |= MIME_BAD_BOUNDARY;
+		note(s, AMBIGUITY_BOUNDARY_MISSING, part);
 	if (part->depth + 1 >= MIME_DEPTH)
-		s->mime->flags |= MIME_TOO_DEEP;
+		note(s, AMBIGUITY_TOO_DEEP, part);
 	part->opaque = boundary.n == 0 || part->depth + 1 >= MIME_DEPTH;
 	if (part->opaque)
 		return;
+	boundary_check(s, part, boundary);
+	boundary = slice_head(boundary, MIME_BOUNDARY);
+	boundary_compare(s, part, boundary);
 	part->kind = PART_MULTIPART;
 	s->levels[s->level_count++] = (struct level){ .part = part, .boundary = boundary };
 }
@@ -160,9 +204,9 @@ static void multipart_begin(struct scan *s, struct part *part)
 static void message_begin(struct scan *s, struct part *part)
 {
 	if (part->depth + 1 >= MIME_DEPTH)
-		s->mime->flags |= MIME_TOO_DEEP;
+		note(s, AMBIGUITY_TOO_DEEP, part);
 	if (s->mime->parts >= MIME_PARTS)
-		s->mime->flags |= MIME_TOO_MANY;
+		note(s, AMBIGUITY_TOO_MANY, part);
 	part->opaque = part->depth + 1 >= MIME_DEPTH || s->mime->parts >= MIME_PARTS;
 	if (part->opaque)
 		return;
@@ -195,9 +239,10 @@ static void header_end(struct scan *s, bool more)
 	part_describe(s, part);
 	bool multipart = part_is(part, "multipart", NULL);
 	part->opaque = multipart || holds_message(part);
+	part->encoded = part->opaque && !multipart && !is_plain_encoding(part->encoding);
 	if (part->opaque && more && multipart)
 		multipart_begin(s, part);
-	else if (part->opaque && more && is_plain_encoding(part->encoding))
+	else if (part->opaque && more && !part->encoded)
 		message_begin(s, part);
 }
 
@@ -212,21 +257,35 @@ static void parts_end(struct scan *s, const struct part *outer, size_t end, size
 	}
 }
 
-/* The level whose delimiter this line is: the longest boundary that fits, and of equal ones the
- * innermost (RFC 2046 §5.1.1: the boundary need not be the whole line). -1 for none. */
-static int level_match(const struct scan *s, slice line)
+/* Notes the multiparts from level `from` on, which end here without a close-delimiter. */
+static void levels_unclosed(struct scan *s, size_t from)
 {
-	slice text = slice_from(line, 2);
+	for (size_t i = from; i < s->level_count; i++)
+		note(s,
+		    s->levels[i].part->children ? AMBIGUITY_DELIMITER_UNCLOSED
+						: AMBIGUITY_DELIMITER_MISSING,
+		    s->levels[i].part);
+}
+
+/* The level whose delimiter the line at `text`, behind its "--", is: the longest boundary that fits, and of
+ * equal ones the innermost (RFC 2046 §5.1.1: the boundary need not be the whole line). -1 for none. */
+static int level_match(struct scan *s, slice text)
+{
 	int best = -1;
 
-	if (line.n < 3 || line.p[0] != '-' || line.p[1] != '-')
-		return -1;
 	for (size_t i = s->level_count; i-- > 0;) {
-		if (best >= 0 && s->levels[best].boundary.n >= s->levels[i].boundary.n)
+		slice boundary = s->levels[i].boundary;
+
+		if (best >= 0 && s->levels[best].boundary.n >= boundary.n)
 			continue;
-		if (slice_starts(text, s->levels[i].boundary))
+		if (text.n < boundary.n || text.p[0] != boundary.p[0])
+			continue;
+		s->mime->work += boundary.n;
+		if (memcmp(text.p, boundary.p, boundary.n) == 0)
 			best = (int)i;
 	}
+	if (best < 0 && s->closed.boundary.n && slice_starts(text, s->closed.boundary))
+		note(s, AMBIGUITY_DELIMITER_AFTER_END, s->closed.part);
 	return best;
 }
 
@@ -238,23 +297,36 @@ static size_t line_end_before(slice message, size_t at)
 	return at > 1 && message.p[at - 2] == '\r' ? 2 : 1;
 }
 
+/* transport-padding = *LWSP-char, then the line end */
+static bool is_padding(slice tail)
+{
+	return slice_trim(tail).n == 0;
+}
+
 /* delimiter = CRLF "--" boundary;  close-delimiter = delimiter "--". False: no more parts allowed. */
-static bool delimiter_take(struct scan *s, int level, slice line)
+static bool delimiter_take(struct scan *s, size_t level, slice line)
 {
 	struct level *l = &s->levels[level];
+	slice tail = slice_from(line, 2 + l->boundary.n);
 	size_t cut = line_end_before(s->message, s->at);
-	bool closing = slice_starts(slice_from(line, 2 + l->boundary.n), SLICE("--"));
+	bool closing = slice_starts(tail, SLICE("--"));
 
 	if (!closing && s->mime->parts >= MIME_PARTS) {
-		s->mime->flags |= MIME_TOO_MANY;
+		note(s, AMBIGUITY_TOO_MANY, l->part);
 		return false;
 	}
-	if (s->in_header)
+	if (!is_padding(closing ? slice_from(tail, 2) : tail))
+		note(s, AMBIGUITY_DELIMITER_TAIL, l->part);
+	levels_unclosed(s, level + 1);
+	if (s->in_header) {
+		note(s, AMBIGUITY_HEADER_UNENDED, s->current);
 		header_end(s, false);
+	}
 	parts_end(s, l->part, s->at - cut, s->lines - (cut > 0));
 	s->current = l->part;
 	s->in_header = false;
-	s->level_count = (size_t)level + !closing;
+	s->level_count = level + !closing;
+	s->closed = *l;
 	s->at += line.n;
 	s->lines += slice_ends(line, SLICE("\n"));
 	if (!closing)
@@ -262,43 +334,140 @@ static bool delimiter_take(struct scan *s, int level, slice line)
 	return true;
 }
 
+/* Goes over lines of a body up to one that begins with "--" and may be a delimiter, or to the end. */
+static void body_skip(struct scan *s)
+{
+	const char *p = s->message.p + s->at, *end = s->message.p + s->message.n;
+	size_t lines = 0;
+
+	while (p < end && !(p[0] == '-' && end - p > 2 && p[1] == '-')) {
+		const char *feed = memchr(p, '\n', (size_t)(end - p));
+
+		if (!feed) {
+			p = end;
+			break;
+		}
+		lines++;
+		p = feed + 1;
+	}
+	s->lines += lines;
+	s->at = (size_t)(p - s->message.p);
+}
+
 /* One line; false when the rest is not to be looked at. */
 static bool line_take(struct scan *s)
 {
 	slice line = line_of(slice_from(s->message, s->at));
-	int level = s->level_count ? level_match(s, line) : -1;
+	bool dashes = line.n > 2 && line.p[0] == '-' && line.p[1] == '-';
+	int level = dashes && (s->level_count || s->closed.boundary.n)
+	    ? level_match(s, slice_from(line, 2))
+	    : -1;
 
+	s->mime->work += line.n;
 	if (level >= 0)
-		return delimiter_take(s, level, line);
+		return delimiter_take(s, (size_t)level, line);
 	s->at += line.n;
 	s->lines += slice_ends(line, SLICE("\n"));
 	if (s->in_header && line_is_empty(line))
 		header_end(s, true);
-	return s->in_header || s->level_count > 0;
+	return s->in_header || s->level_count > 0 || s->closed.boundary.n > 0;
 }
 
+#define COUNT_BLOCK 64
+
+/* Line feeds; in blocks of a fixed size, which compilers turn into vector instructions. */
 static size_t count_lines(slice text)
 {
-	size_t n = 0;
+	const char *p = text.p;
+	size_t i = 0, n = 0;
 
-	for (slice rest = text; rest.n; rest = slice_from(rest, line_of(rest).n))
-		n += slice_ends(line_of(rest), SLICE("\n"));
+	for (; i + COUNT_BLOCK <= text.n; i += COUNT_BLOCK) {
+		unsigned char in_block = 0;
+
+		for (size_t k = 0; k < COUNT_BLOCK; k++)
+			in_block = (unsigned char)(in_block + (p[i + k] == '\n'));
+		n += in_block;
+	}
+	for (; i < text.n; i++)
+		n += p[i] == '\n';
 	return n;
 }
 
 void mime_parse(slice message, struct arena *arena, struct mime *out)
 {
+	bool more = true;
+
 	if (!message.p)
 		message = SLICE("");
 	struct scan s = { .message = message, .arena = arena, .mime = out };
 
-	*out = (struct mime){ 0 };
+	*out = (struct mime){ .message = message };
 	part_begin(&s, NULL);
-	while (s.at < message.n && line_take(&s))
-		;
+	while (more && s.at < message.n) {
+		size_t before = s.at;
+
+		if (!s.in_header)
+			body_skip(&s);
+		out->work += s.at - before;
+		more = s.at == message.n || line_take(&s);
+	}
 	/* A header where too many parts were found: what is left is its body. */
 	if (s.in_header)
 		header_end(&s, false);
+	levels_unclosed(&s, 0);
 	s.lines += count_lines(slice_from(message, s.at));
+	out->work += message.n - s.at;
 	parts_end(&s, NULL, message.n, s.lines);
+}
+
+/* Does the part, header and body, hold this place? */
+static bool part_holds(const struct part *part, const char *place)
+{
+	return place >= part->header.p && place < part->body.p + part->body.n;
+}
+
+const struct part *part_at(const struct mime *mime, size_t offset)
+{
+	const char *place = mime->message.p + offset;
+	const struct part *part = mime->root, *child = part->children;
+
+	while (child) {
+		if (part_holds(child, place)) {
+			part = child;
+			child = part->children;
+		} else {
+			child = child->next;
+		}
+	}
+	return part;
+}
+
+static unsigned part_number(const struct part *part)
+{
+	unsigned n = 1;
+
+	for (const struct part *p = part->parent->children; p != part; p = p->next)
+		n++;
+	return n;
+}
+
+/* A message inside a part, or that of all. */
+static bool is_message(const struct part *part)
+{
+	return !part->parent || part->parent->kind == PART_MESSAGE;
+}
+
+void part_path_write(const struct part *part, struct buf *out)
+{
+	const struct part *way[MIME_DEPTH + 1];
+	size_t n = 0, start = out->n;
+
+	for (const struct part *p = part; p && n <= MIME_DEPTH; p = p->parent)
+		if (!is_message(p) || (p->kind != PART_MULTIPART && p != part))
+			way[n++] = p;
+	for (size_t i = n; i-- > 0;)
+		buf_addf(out, "%s%u", out->n > start ? "." : "",
+		    is_message(way[i]) ? 1 : part_number(way[i]));
+	if (is_message(part))
+		buf_adds(out, out->n > start ? ".0" : "0");
 }

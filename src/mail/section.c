@@ -2,9 +2,13 @@
 
 #include "mail/header.h"
 
+/* What a multipart without parts holds, and what an encoded message shows: the structure has an empty text
+ * there, since its grammar wants a body. */
+static const struct part nothing = { .header = { "", 0 }, .body = { "", 0 } };
+
 static const struct part *child_number(const struct part *part, unsigned number)
 {
-	const struct part *child = part->children;
+	const struct part *child = part->children ? part->children : &nothing;
 
 	while (child && --number > 0)
 		child = child->next;
@@ -14,7 +18,7 @@ static const struct part *child_number(const struct part *part, unsigned number)
 /* A message that is no multipart has one part, its body: number 1 (RFC 9051 §6.4.5.1). */
 static const struct part *message_part(const struct part *message, unsigned number)
 {
-	if (message->kind == PART_MULTIPART && message->children)
+	if (message->kind == PART_MULTIPART)
 		return child_number(message, number);
 	return number == 1 ? message : NULL;
 }
@@ -30,8 +34,8 @@ static const struct part *part_find(const struct part *root, const struct sectio
 			return NULL;
 		if (i == 0)
 			part = message_part(root, number);
-		else if (part->kind == PART_MESSAGE)
-			part = message_part(part->children, number);
+		else if (part->kind == PART_MESSAGE || part->encoded)
+			part = message_part(part->encoded ? &nothing : part->children, number);
 		else
 			part = part->kind == PART_MULTIPART ? child_number(part, number) : NULL;
 	}
@@ -48,6 +52,8 @@ static const struct part *message_of(const struct part *part, size_t depth)
 {
 	if (depth == 0)
 		return part;
+	if (part->encoded)
+		return &nothing;
 	return part->kind == PART_MESSAGE ? part->children : NULL;
 }
 

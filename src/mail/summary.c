@@ -4,6 +4,9 @@
 #include "mail/header.h"
 #include "mail/parameter.h"
 
+#define NO_ENVELOPE "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"
+#define NO_TEXT     "\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL"
+
 /* string = quoted / literal;  QUOTED-CHAR is any of ASCII but CR and LF (RFC 9051 §9) */
 void imap_string_write(slice text, struct buf *out)
 {
@@ -34,7 +37,29 @@ void imap_nstring_write(slice text, struct buf *out)
 		buf_adds(out, "NIL");
 }
 
-/* A header value: trimmed, unfolded, cut to SUMMARY_STRING. */
+/* A value in one line: each fold, with all blanks that follow, is one blank. */
+static void line_write(slice value, struct buf *out)
+{
+	bool folded = false;
+
+	for (size_t i = 0; i < value.n && out->n < out->max; i++) {
+		char c = value.p[i];
+		bool end = c == '\n' || (c == '\r' && i + 1 < value.n && value.p[i + 1] == '\n');
+
+		if (end || (folded && octet_is(c, OCTET_BLANK))) {
+			folded = true;
+			continue;
+		}
+		if (folded)
+			buf_addc(out, ' ');
+		folded = false;
+		buf_addc(out, c == '\r' || c == '\0' ? ' ' : c);
+	}
+	if (folded)
+		buf_addc(out, ' ');
+}
+
+/* A header value in one line, without blanks before it, cut to SUMMARY_STRING. */
 static void value_write(slice value, struct buf *out)
 {
 	struct buf text;
@@ -44,17 +69,11 @@ static void value_write(slice value, struct buf *out)
 		return;
 	}
 	buf_init(&text, SUMMARY_STRING);
-	header_unfold(slice_trim(value), &text);
+	while (value.n && octet_is(value.p[0], OCTET_BLANK))
+		value = slice_from(value, 1);
+	line_write(value, &text);
 	imap_string_write(buf_slice(&text), out);
 	buf_free(&text);
-}
-
-static void lower_write(slice text, struct buf *out)
-{
-	buf_addc(out, '"');
-	for (size_t i = 0; i < text.n; i++)
-		buf_addc(out, octet_lower(text.p[i]));
-	buf_addc(out, '"');
 }
 
 /* NIL for an empty text, which in an address says "absent". */
@@ -64,7 +83,8 @@ static void absent_write(slice text, struct buf *out)
 }
 
 /* address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"; groups begin and end with
- * a host of NIL, so a mailbox without a domain has the host "" (RFC 9051 §7.5.2) */
+ * a host of NIL, so a mailbox without a domain needs another host (RFC 9051 §7.5.2): one that can be no
+ * name, and the same that clients know from Dovecot */
 static void entry_write(const struct list_entry *entry, struct buf *out)
 {
 	switch (entry->kind) {
@@ -86,7 +106,9 @@ static void entry_write(const struct list_entry *entry, struct buf *out)
 	buf_addc(out, ' ');
 	imap_string_write(slice_head(entry->local, SUMMARY_STRING), out);
 	buf_addc(out, ' ');
-	imap_string_write(slice_head(entry->domain, SUMMARY_STRING), out);
+	slice domain = entry->malformed ? SLICE("SYNTAX_ERROR") : SLICE("MISSING_DOMAIN");
+	imap_string_write(
+	    entry->domain.n ? slice_head(entry->domain, SUMMARY_STRING) : domain, out);
 	buf_addc(out, ')');
 }
 
@@ -157,24 +179,96 @@ void envelope_write(slice header, struct buf *out)
 	buf_addc(out, ')');
 }
 
-/* body-fld-param = "(" string SP string *(SP string SP string) ")" / nil */
-static void parameters_write(slice list, struct buf *out)
+/* A parameter list on its way: what was written, and the names whose sections were. */
+struct written {
+	size_t count;
+	slice joined[SUMMARY_PARAMETERS];
+	size_t joined_count;
+	bool charset;
+};
+
+static void parameter_write(
+    slice name, const char *ending, slice value, struct written *w, struct buf *out)
+{
+	slice ascii = slice_head(name, SUMMARY_STRING);
+
+	buf_addc(out, w->count++ ? ' ' : '(');
+	buf_addc(out, '"');
+	for (size_t i = 0; i < ascii.n; i++)
+		buf_addc(out, octet_lower(ascii.p[i]));
+	buf_adds(out, ending);
+	buf_adds(out, "\" ");
+	imap_string_write(value, out);
+	w->charset = w->charset || slice_eq_nocase(name, SLICE("charset"));
+}
+
+static bool was_joined(const struct written *w, slice base)
+{
+	for (size_t i = 0; i < w->joined_count; i++)
+		if (slice_eq_nocase(w->joined[i], base))
+			return true;
+	return false;
+}
+
+/* Sections put together (RFC 2231 §6), once; as they stand where one is missing or there twice. */
+static void sections_write(
+    slice list, const struct parameter *parameter, struct written *w, struct buf *out)
+{
+	struct parameter_name is = parameter_name_of(parameter->name);
+	struct buf value;
+	unsigned flags;
+
+	if (was_joined(w, is.base))
+		return;
+	buf_init(&value, SUMMARY_STRING);
+	flags = parameter_join(list, is.base, &value);
+	if (flags & (PARAMETER_GAP | PARAMETER_TWICE)) {
+		buf_clear(&value);
+		parameter_value(parameter, &value);
+		parameter_write(parameter->name, "", buf_slice(&value), w, out);
+	} else {
+		w->joined[w->joined_count++] = is.base;
+		parameter_write(
+		    is.base, flags & PARAMETER_EXTENDED ? "*" : "", buf_slice(&value), w, out);
+	}
+	buf_free(&value);
+}
+
+static bool has_sections(slice name)
+{
+	struct parameter_name is = parameter_name_of(name);
+
+	return is.sectioned || is.extended;
+}
+
+/* body-fld-param = "(" string SP string *(SP string SP string) ")" / nil;  plain ones first. A text without
+ * a charset shows the one that is then assumed (RFC 2046 §4.1.2). */
+static void parameters_write(slice list, bool is_text, struct buf *out)
 {
 	struct parameter parameter;
-	size_t count = 0;
+	struct written w = { 0 };
+	size_t sections = 0;
 
-	while (count < SUMMARY_PARAMETERS && parameter_next(&list, &parameter)) {
+	for (slice rest = list;
+	     w.count < SUMMARY_PARAMETERS && parameter_next(&rest, &parameter);) {
 		struct buf value;
 
-		buf_addc(out, count++ ? ' ' : '(');
-		lower_write(slice_head(parameter.name, SUMMARY_STRING), out);
-		buf_addc(out, ' ');
+		if (has_sections(parameter.name)) {
+			sections++;
+			continue;
+		}
 		buf_init(&value, SUMMARY_STRING);
 		parameter_value(&parameter, &value);
-		imap_string_write(buf_slice(&value), out);
+		parameter_write(parameter.name, "", buf_slice(&value), &w, out);
 		buf_free(&value);
 	}
-	buf_adds(out, count ? ")" : "NIL");
+	for (slice rest = list;
+	     sections && w.count < SUMMARY_PARAMETERS && parameter_next(&rest, &parameter);)
+		if (has_sections(parameter.name))
+			sections_write(list, &parameter, &w, out);
+	if (is_text && !w.charset)
+		parameter_write(SLICE("charset"), "", SLICE("us-ascii"), &w, out);
+	buf_adds(out, w.count ? ")" : "NIL");
 }
 
 /* body-fld-dsp = "(" string SP body-fld-param ")" / nil */
@@ -189,9 +283,9 @@ static void disposition_write(slice value, struct buf *out)
 		return;
 	}
 	buf_addc(out, '(');
-	lower_write(slice_head(type, SUMMARY_STRING), out);
+	imap_string_write(slice_head(type, SUMMARY_STRING), out);
 	buf_addc(out, ' ');
-	parameters_write(c.rest, out);
+	parameters_write(c.rest, false, out);
 	buf_addc(out, ')');
 }
 
@@ -216,12 +310,13 @@ static void language_write(slice value, struct buf *out)
 }
 
 /* body-fields = body-fld-param SP body-fld-id SP body-fld-desc SP body-fld-enc SP body-fld-octets */
-static void fields_write(const struct part *part, slice parameters, struct buf *out)
+static void fields_write(const struct part *part, bool hidden, struct buf *out)
 {
 	struct cursor c = cursor_of(part->encoding);
 
 	buf_addc(out, ' ');
-	parameters_write(parameters, out);
+	parameters_write(
+	    hidden ? SLICE("") : part->parameters, !hidden && part_is(part, "text", NULL), out);
 	buf_addc(out, ' ');
 	value_write(part->id, out);
 	buf_addc(out, ' ');
@@ -229,7 +324,7 @@ static void fields_write(const struct part *part, slice parameters, struct buf *
 	buf_addc(out, ' ');
 	cfws_skip(&c, NULL);
 	slice encoding = cursor_skip(&c, OCTET_TOKEN);
-	lower_write(encoding.n ? slice_head(encoding, SUMMARY_STRING) : SLICE("7bit"), out);
+	imap_string_write(encoding.n ? slice_head(encoding, SUMMARY_STRING) : SLICE("7bit"), out);
 	buf_addf(out, " %zu", part->body.n);
 }
 
@@ -244,24 +339,36 @@ static void extension_write(const struct part *part, struct buf *out)
 	value_write(part->location, out);
 }
 
+static void type_write(const struct part *part, struct buf *out)
+{
+	imap_string_write(slice_head(part->type, SUMMARY_STRING), out);
+	buf_addc(out, ' ');
+	imap_string_write(slice_head(part->subtype, SUMMARY_STRING), out);
+}
+
 /* body-type-1part = (body-type-basic / body-type-msg / body-type-text) SP body-ext-1part */
 static void single_write(const struct part *part, struct buf *out)
 {
 	/* Clients must not think that they can see into what we did not look into. */
-	bool hidden = part->opaque;
+	bool hidden = part->opaque && !part->encoded;
 
-	lower_write(slice_head(hidden ? SLICE("application") : part->type, SUMMARY_STRING), out);
-	buf_addc(out, ' ');
-	lower_write(
-	    slice_head(hidden ? SLICE("octet-stream") : part->subtype, SUMMARY_STRING), out);
-	fields_write(part, hidden ? SLICE("") : part->parameters, out);
+	if (part->kind == PART_MESSAGE || part->encoded)
+		buf_addf(out, "\"message\" \"%s\"",
+		    part_is(part, "message", "global") ? "global" : "rfc822");
+	else if (hidden)
+		buf_adds(out, "\"application\" \"octet-stream\"");
+	else
+		type_write(part, out);
+	fields_write(part, hidden, out);
 	if (part->kind == PART_MESSAGE) {
 		buf_addc(out, ' ');
 		envelope_write(part->children->header, out);
 		buf_addc(out, ' ');
 		structure_write(part->children, out);
 	}
-	if (part->kind == PART_MESSAGE || (!hidden && part_is(part, "text", NULL)))
+	if (part->encoded)
+		buf_adds(out, " " NO_ENVELOPE " (" NO_TEXT ")");
+	if (part->kind == PART_MESSAGE || part->encoded || (!hidden && part_is(part, "text", NULL)))
 		buf_addf(out, " %zu", part->body_lines);
 	buf_addc(out, ' ');
 	value_write(part->md5, out);
@@ -275,11 +382,11 @@ static void multipart_write(const struct part *part, struct buf *out)
 	for (const struct part *child = part->children; child; child = child->next)
 		structure_write(child, out);
 	if (!part->children)
-		buf_adds(out, "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL)");
+		buf_adds(out, "(" NO_TEXT ")");
 	buf_addc(out, ' ');
-	lower_write(slice_head(part->subtype, SUMMARY_STRING), out);
+	imap_string_write(slice_head(part->subtype, SUMMARY_STRING), out);
 	buf_addc(out, ' ');
-	parameters_write(part->parameters, out);
+	parameters_write(part->parameters, false, out);
 	extension_write(part, out);
 }
 
@@ -301,7 +408,7 @@ void summary_write(const struct mime *mime, struct buf *envelope, struct buf *st
 	envelope_write(mime->root->header, envelope);
 	if (envelope->full) {
 		buf_clear(envelope);
-		buf_adds(envelope, "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
+		buf_adds(envelope, NO_ENVELOPE);
 	}
 	structure_write(mime->root, structure);
 	if (structure->full) {

@@ -1,6 +1,8 @@
 /* ENVELOPE, BODYSTRUCTURE and BODY as IMAP wants them. */
 #include "lib/unit.h"
 
+#include <stdio.h>
+
 #include "mail/summary.h"
 
 static struct arena *arena;
@@ -39,10 +41,10 @@ static void envelope_is_that_of_the_standard(void **state)
 	    "(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL "
 	    "\"<B27397-0100000@cac.washington.edu>\")");
 	assert_slice(buf_slice(&structure),
-	    "(\"text\" \"plain\" (\"charset\" \"US-ASCII\") NIL NIL "
+	    "(\"TEXT\" \"PLAIN\" (\"charset\" \"US-ASCII\") NIL NIL "
 	    "\"7bit\" 10 2 NIL NIL NIL NIL)");
 	assert_slice(buf_slice(&body),
-	    "(\"text\" \"plain\" (\"charset\" \"US-ASCII\") NIL NIL \"7bit\" 10 2)");
+	    "(\"TEXT\" \"PLAIN\" (\"charset\" \"US-ASCII\") NIL NIL \"7bit\" 10 2)");
 }
 
 static void groups_and_missing_domains_are_told_apart(void **state)
@@ -51,7 +53,7 @@ static void groups_and_missing_domains_are_told_apart(void **state)
 	summarize(SLICE("To: g: a@b, c;\r\nReply-To: <@r.test:x@y.test>\r\nSubject:\r\n\r\n"));
 	assert_slice(buf_slice(&envelope),
 	    "(NIL \"\" NIL NIL ((NIL \"@r.test\" \"x\" \"y.test\")) ((NIL NIL \"g\" NIL)"
-	    "(NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"\")(NIL NIL NIL NIL)) NIL NIL NIL NIL)");
+	    "(NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"MISSING_DOMAIN\")(NIL NIL NIL NIL)) NIL NIL NIL NIL)");
 }
 
 static void strange_octets_become_literals_or_blanks(void **state)
@@ -77,21 +79,21 @@ static void structure_of_nested_parts_is_written(void **state)
 	    "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nx\r\ny\r\n"
 	    "--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\nnothing\r\n--b--\r\n"));
 	assert_slice(buf_slice(&structure),
-	    "((\"image\" \"gif\" (\"name\" \"a.gif\") \"<i@x>\" \"a picture\" \"base64\" 4 "
+	    "((\"image\" \"GIF\" (\"name\" \"a.gif\") \"<i@x>\" \"a picture\" \"BASE64\" 4 "
 	    "\"Q2hlY2s=\" (\"attachment\" (\"filename\" \"a b.gif\")) NIL \"here\")"
 	    "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 19 "
 	    "(NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
 	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 1 NIL NIL NIL NIL) "
 	    "3 NIL NIL NIL NIL)"
-	    "((\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL) \"alternative\" "
+	    "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL) \"alternative\" "
 	    "(\"boundary\" \"c\") NIL NIL NIL) \"mixed\" (\"boundary\" \"b\" \"x\" \"y\") NIL "
 	    "(\"en\" \"de\") NIL)");
 	assert_slice(buf_slice(&body),
-	    "((\"image\" \"gif\" (\"name\" \"a.gif\") \"<i@x>\" \"a picture\" \"base64\" 4)"
+	    "((\"image\" \"GIF\" (\"name\" \"a.gif\") \"<i@x>\" \"a picture\" \"BASE64\" 4)"
 	    "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 19 "
 	    "(NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
 	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 1) 3)"
-	    "((\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0) \"alternative\") \"mixed\")");
+	    "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0) \"alternative\") \"mixed\")");
 }
 
 static void what_was_not_looked_into_is_octets(void **state)
@@ -104,8 +106,46 @@ static void what_was_not_looked_into_is_octets(void **state)
 	summarize(SLICE("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"
 			"U3Vi"));
 	assert_slice(buf_slice(&structure),
-	    "(\"application\" \"octet-stream\" NIL NIL NIL "
-	    "\"base64\" 4 NIL NIL NIL NIL)");
+	    "(\"message\" \"rfc822\" NIL NIL NIL \"base64\" 4 "
+	    "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL) "
+	    "0 NIL NIL NIL NIL)");
+}
+
+/* The Content-Disposition of one leaf. */
+static void disposition_is(const char *value, const char *want)
+{
+	char text[1000];
+
+	snprintf(text, sizeof text, "Content-Type: a/b\r\nContent-Disposition: %s\r\n\r\n", value);
+	summarize(slice_of(text));
+	snprintf(
+	    text, sizeof text, "(\"a\" \"b\" NIL NIL NIL \"7bit\" 0 NIL (\"x\" %s) NIL NIL)", want);
+	assert_slice(buf_slice(&structure), text);
+}
+
+/* RFC 2231 §6 */
+static void parameter_sections_are_put_together(void **state)
+{
+	(void)state;
+	disposition_is("x; filename*1=b.c; filename*0=\"a \"; size=1",
+	    "(\"size\" \"1\" \"filename\" \"a b.c\")");
+	disposition_is("x; filename*0*=utf-8''%c3%a4; filename*1=\"b c\"",
+	    "(\"filename*\" \"utf-8''%c3%a4b%20c\")");
+	disposition_is("x; filename*=utf-8'en'a", "(\"filename*\" \"utf-8'en'a\")");
+	disposition_is(
+	    "x; filename*0=a; filename*2=b", "(\"filename*0\" \"a\" \"filename*2\" \"b\")");
+	disposition_is("x; FileName=a; a*0=1; A*1=2", "(\"filename\" \"a\" \"a\" \"12\")");
+}
+
+/* RFC 2046 §4.1.2; a value's fold is one blank, types keep their case. */
+static void text_has_its_charset(void **state)
+{
+	(void)state;
+	summarize(SLICE("Subject: a\r\n \t \r\n b \r\nContent-Type: Text/x; a=b\r\n\r\n"));
+	assert_slice(buf_slice(&structure),
+	    "(\"Text\" \"x\" (\"a\" \"b\" \"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL)");
+	assert_slice(buf_slice(&envelope), "(NIL \"a b \" NIL NIL NIL NIL NIL NIL NIL NIL)");
 }
 
 static void summary_that_does_not_fit_is_short(void **state)
@@ -152,6 +192,8 @@ int main(void)
 		cmocka_unit_test(strange_octets_become_literals_or_blanks),
 		cmocka_unit_test(structure_of_nested_parts_is_written),
 		cmocka_unit_test(what_was_not_looked_into_is_octets),
+		cmocka_unit_test(parameter_sections_are_put_together),
+		cmocka_unit_test(text_has_its_charset),
 		cmocka_unit_test(summary_that_does_not_fit_is_short),
 	};
 
