@@ -509,9 +509,9 @@ static size_t quoted_run(struct decoder *d, slice *in, char *out, size_t room)
 		memcpy(out + n, in->p + i, run);
 		n += run;
 		i += run;
-		d->offset += run;
 		if (d->line <= LINE_MOST && d->line + run > LINE_MOST)
-			fault(d, DECODE_LINE, d->offset - 1);
+			fault(d, DECODE_LINE, d->offset + LINE_MOST - d->line);
+		d->offset += run;
 		d->line += run;
 		if (i == in->n || room - n <= DECODE_BLANKS + 8)
 			break;

@@ -242,27 +242,44 @@ static void parameter_inspect(struct inspection *in, const struct parameter *p)
 		note(in, AMBIGUITY_PARAMETER_BAD, p->name.p);
 }
 
+/* Names may be there in both forms; they are compared. */
 static void sections_inspect(struct inspection *in, slice list, slice base, const char *place)
 {
 	struct buf text;
 
 	buf_init(&text, list.n + 1);
 	unsigned flags = parameter_octets(list, base, &text);
-	if (flags & (PARAMETER_GAP | PARAMETER_ESCAPE | PARAMETER_BOTH))
+	bool name =
+	    slice_eq_nocase(base, SLICE("name")) || slice_eq_nocase(base, SLICE("filename"));
+
+	if ((flags & (PARAMETER_GAP | PARAMETER_ESCAPE)) || ((flags & PARAMETER_BOTH) && !name))
 		note(in, AMBIGUITY_PARAMETER_SECTIONS, place);
 	buf_free(&text);
 }
 
+/* Between two parameters: [CFWS] ";" [CFWS]; behind the last the ";" may be there or not. */
+static void gap_inspect(struct inspection *in, const char *from, const char *to, bool last)
+{
+	struct cursor c = cursor_of((slice){ from, (size_t)(to - from) });
+
+	cfws_skip(&c, NULL);
+	bool semicolon = cursor_try_char(&c, ';');
+	cfws_skip(&c, NULL);
+	if (!cursor_end(&c) || (!semicolon && !last))
+		note(in, AMBIGUITY_PARAMETER_BAD, from);
+}
+
 static void parameters_inspect(struct inspection *in, slice list)
 {
-	slice names[INSPECT_PARAMETERS], bases[INSPECT_PARAMETERS];
+	slice names[INSPECT_PARAMETERS], bases[INSPECT_SECTIONED];
 	struct parameter p;
 	size_t count = 0, base_count = 0;
+	const char *before = list.p;
 
 	for (slice rest = list; parameter_next(&rest, &p);) {
 		slice base = parameter_name_of(p.name).base;
 
-		if (count == INSPECT_PARAMETERS) {
+		if (count == INSPECT_PARAMETERS || base_count == INSPECT_SECTIONED) {
 			note(in, AMBIGUITY_PARAMETER_MANY, p.name.p);
 			return;
 		}
@@ -271,6 +288,8 @@ static void parameters_inspect(struct inspection *in, slice list)
 			    slice_eq_nocase(base, SLICE("boundary")) ? AMBIGUITY_BOUNDARY_TWICE
 								     : AMBIGUITY_PARAMETER_TWICE,
 			    p.name.p);
+		gap_inspect(in, before, p.name.p, false);
+		before = p.value.p + p.value.n;
 		parameter_inspect(in, &p);
 		if (base.n < p.name.n && !is_repeated(bases, base_count, base)) {
 			bases[base_count++] = base;
@@ -280,6 +299,7 @@ static void parameters_inspect(struct inspection *in, slice list)
 		}
 		names[count++] = p.name;
 	}
+	gap_inspect(in, before, list.p + list.n, true);
 }
 
 /* Takes a name if there is one; notes it when it is not the one that was kept. */

@@ -16,6 +16,7 @@
 #include "mail/mime.h"
 
 #define INSPECT_PARAMETERS 64 /* of one field; more are noted as too many, and not compared */
+#define INSPECT_SECTIONED  8  /* names of them that have RFC 2231 sections; the same */
 
 /* Adds to mime->ambiguities; to be called once for a tree. set may be NULL: then charsets that need a
  * converter are unknown. Time grows with the message's length. */

@@ -152,7 +152,6 @@ static void boundary_compare(struct scan *s, const struct part *part, slice boun
 		slice outer = s->levels[i].boundary;
 		size_t n = outer.n < boundary.n ? outer.n : boundary.n;
 
-		s->mime->work += n;
 		if (memcmp(outer.p, boundary.p, n) != 0)
 			continue;
 		note(s,
@@ -280,7 +279,6 @@ static int level_match(struct scan *s, slice text)
 			continue;
 		if (text.n < boundary.n || text.p[0] != boundary.p[0])
 			continue;
-		s->mime->work += boundary.n;
 		if (memcmp(text.p, boundary.p, boundary.n) == 0)
 			best = (int)i;
 	}
@@ -317,6 +315,8 @@ static bool delimiter_take(struct scan *s, size_t level, slice line)
 	}
 	if (!is_padding(closing ? slice_from(tail, 2) : tail))
 		note(s, AMBIGUITY_DELIMITER_TAIL, l->part);
+	if (closing && !l->part->children)
+		note(s, AMBIGUITY_DELIMITER_MISSING, l->part);
 	levels_unclosed(s, level + 1);
 	if (s->in_header) {
 		note(s, AMBIGUITY_HEADER_UNENDED, s->current);
@@ -363,7 +363,6 @@ static bool line_take(struct scan *s)
 	    ? level_match(s, slice_from(line, 2))
 	    : -1;
 
-	s->mime->work += line.n;
 	if (level >= 0)
 		return delimiter_take(s, (size_t)level, line);
 	s->at += line.n;
@@ -404,11 +403,8 @@ void mime_parse(slice message, struct arena *arena, struct mime *out)
 	*out = (struct mime){ .message = message };
 	part_begin(&s, NULL);
 	while (more && s.at < message.n) {
-		size_t before = s.at;
-
 		if (!s.in_header)
 			body_skip(&s);
-		out->work += s.at - before;
 		more = s.at == message.n || line_take(&s);
 	}
 	/* A header where too many parts were found: what is left is its body. */
@@ -416,7 +412,6 @@ void mime_parse(slice message, struct arena *arena, struct mime *out)
 		header_end(&s, false);
 	levels_unclosed(&s, 0);
 	s.lines += count_lines(slice_from(message, s.at));
-	out->work += message.n - s.at;
 	parts_end(&s, NULL, message.n, s.lines);
 }
 

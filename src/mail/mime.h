@@ -67,7 +67,6 @@ struct mime {
 	struct part *root; /* the message itself */
 	slice message;
 	size_t parts;
-	size_t work; /* octets looked at and compared, for tests: a small multiple of the length */
 	struct ambiguities ambiguities;
 };
 

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "mail/inspect.h"
 #include "mail/section.h"
 #include "mail/summary.h"
 
@@ -59,6 +60,28 @@ static void sections_check(const struct part *root)
 	buf_free(&out);
 }
 
+/* Every ambiguity has a place in the message, and a part that holds it. */
+static void ambiguities_check(struct mime *mime, size_t size)
+{
+	struct buf path;
+
+	mime_inspect(mime, NULL);
+	buf_init(&path, 1000);
+	for (int kind = 0; kind < AMBIGUITY_SIZE; kind++) {
+		const struct ambiguity *one = &mime->ambiguities.of[kind];
+
+		assert((one->count > 0) == (mime->ambiguities.seen >> kind & 1));
+		if (one->count == 0)
+			continue;
+		assert(one->offset <= size);
+		buf_clear(&path);
+		part_path_write(one->part, &path);
+		assert(path.n > 0 && !path.full);
+	}
+	part_at(mime, size / 2);
+	buf_free(&path);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	slice message = { (const char *)data, size };
@@ -70,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size)
 		part_check(mime.root, message.p, message.p + size);
 	sections_check(mime.root);
+	ambiguities_check(&mime, size);
 	buf_init(&envelope, 100000);
 	buf_init(&structure, 100000);
 	buf_init(&body, 200000);

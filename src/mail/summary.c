@@ -179,10 +179,13 @@ void envelope_write(slice header, struct buf *out)
 	buf_addc(out, ')');
 }
 
-/* A parameter list on its way: what was written, and the names whose sections were. */
+/* A parameter list on its way: what was written, and the names whose sections were looked at. */
 struct written {
 	size_t count;
-	slice joined[SUMMARY_PARAMETERS];
+	struct joined {
+		slice base;
+		bool whole;
+	} joined[SUMMARY_JOINED];
 	size_t joined_count;
 	bool charset;
 };
@@ -202,36 +205,52 @@ static void parameter_write(
 	w->charset = w->charset || slice_eq_nocase(name, SLICE("charset"));
 }
 
-static bool was_joined(const struct written *w, slice base)
+static struct joined *joined_find(struct written *w, slice base)
 {
 	for (size_t i = 0; i < w->joined_count; i++)
-		if (slice_eq_nocase(w->joined[i], base))
-			return true;
-	return false;
+		if (slice_eq_nocase(w->joined[i].base, base))
+			return &w->joined[i];
+	return NULL;
 }
 
-/* Sections put together (RFC 2231 §6), once; as they stand where one is missing or there twice. */
+/* All sections of a name, if none is missing or there twice (RFC 2231 §6). */
+static void sections_join(slice list, slice base, struct written *w, struct buf *out)
+{
+	struct joined *joined = &w->joined[w->joined_count++];
+	struct buf value;
+
+	buf_init(&value, SUMMARY_STRING);
+	unsigned flags = parameter_join(list, base, &value);
+	*joined = (struct joined){ base, !(flags & (PARAMETER_GAP | PARAMETER_TWICE)) };
+	if (joined->whole)
+		parameter_write(
+		    base, flags & PARAMETER_EXTENDED ? "*" : "", buf_slice(&value), w, out);
+	buf_free(&value);
+}
+
+static void single_write(const struct parameter *parameter, struct written *w, struct buf *out)
+{
+	struct buf value;
+
+	buf_init(&value, SUMMARY_STRING);
+	parameter_value(parameter, &value);
+	parameter_write(parameter->name, "", buf_slice(&value), w, out);
+	buf_free(&value);
+}
+
+/* Sections put together, once; as they stand where that does not work. */
 static void sections_write(
     slice list, const struct parameter *parameter, struct written *w, struct buf *out)
 {
-	struct parameter_name is = parameter_name_of(parameter->name);
-	struct buf value;
-	unsigned flags;
+	slice base = parameter_name_of(parameter->name).base;
+	struct joined *joined = joined_find(w, base);
 
-	if (was_joined(w, is.base))
-		return;
-	buf_init(&value, SUMMARY_STRING);
-	flags = parameter_join(list, is.base, &value);
-	if (flags & (PARAMETER_GAP | PARAMETER_TWICE)) {
-		buf_clear(&value);
-		parameter_value(parameter, &value);
-		parameter_write(parameter->name, "", buf_slice(&value), w, out);
-	} else {
-		w->joined[w->joined_count++] = is.base;
-		parameter_write(
-		    is.base, flags & PARAMETER_EXTENDED ? "*" : "", buf_slice(&value), w, out);
+	if (!joined && w->joined_count < SUMMARY_JOINED) {
+		sections_join(list, base, w, out);
+		joined = &w->joined[w->joined_count - 1];
 	}
-	buf_free(&value);
+	if (!joined || !joined->whole)
+		single_write(parameter, w, out);
 }
 
 static bool has_sections(slice name)
@@ -251,16 +270,10 @@ static void parameters_write(slice list, bool is_text, struct buf *out)
 
 	for (slice rest = list;
 	     w.count < SUMMARY_PARAMETERS && parameter_next(&rest, &parameter);) {
-		struct buf value;
-
-		if (has_sections(parameter.name)) {
+		if (has_sections(parameter.name))
 			sections++;
-			continue;
-		}
-		buf_init(&value, SUMMARY_STRING);
-		parameter_value(&parameter, &value);
-		parameter_write(parameter.name, "", buf_slice(&value), &w, out);
-		buf_free(&value);
+		else
+			single_write(&parameter, &w, out);
 	}
 	for (slice rest = list;
 	     sections && w.count < SUMMARY_PARAMETERS && parameter_next(&rest, &parameter);)
@@ -347,7 +360,7 @@ static void type_write(const struct part *part, struct buf *out)
 }
 
 /* body-type-1part = (body-type-basic / body-type-msg / body-type-text) SP body-ext-1part */
-static void single_write(const struct part *part, struct buf *out)
+static void leaf_write(const struct part *part, struct buf *out)
 {
 	/* Clients must not think that they can see into what we did not look into. */
 	bool hidden = part->opaque && !part->encoded;
@@ -397,7 +410,7 @@ void structure_write(const struct part *part, struct buf *out)
 	if (part->kind == PART_MULTIPART)
 		multipart_write(part, out);
 	else
-		single_write(part, out);
+		leaf_write(part, out);
 	buf_addc(out, ')');
 }
 

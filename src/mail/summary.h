@@ -21,6 +21,7 @@
 #define SUMMARY_MAX        (256 * 1024) /* of an envelope, or a structure: what bufs are made with */
 #define SUMMARY_STRING     8192         /* octets of one header value that are kept */
 #define SUMMARY_PARAMETERS 64           /* of one Content-Type or Content-Disposition */
+#define SUMMARY_JOINED     8            /* names of them whose RFC 2231 sections are put together */
 
 /* Fills both. What grows beyond out->max is replaced by a short form: an envelope of NILs, a
  * structure that calls the message one application/octet-stream. */
