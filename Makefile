@@ -31,6 +31,8 @@ test-long:
 
 bench: release
 	@tools/install-packages build bench
+	@ninja -C build --quiet mime_speed
+	@build/mime_speed
 	@bench/run
 
 fuzz:

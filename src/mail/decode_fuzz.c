@@ -18,11 +18,13 @@ static void pieces_decode(enum encoding encoding, slice text, struct buf *out)
 	decoder_open(&d, encoding);
 	for (; text.n; text = slice_from(text, 1)) {
 		slice one = slice_head(text, 1);
+		size_t n = decoder_run(&d, &one, room, sizeof room);
 
-		buf_add(out, (slice){ room, decoder_run(&d, &one, room, sizeof room) });
+		buf_add(out, (slice){ room, n });
 		assert(one.n == 0);
 	}
-	buf_add(out, (slice){ room, decoder_end(&d, room, sizeof room) });
+	size_t left = decoder_end(&d, room, sizeof room);
+	buf_add(out, (slice){ room, left });
 }
 
 static void encoding_check(enum encoding encoding, slice text)

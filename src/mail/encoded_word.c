@@ -171,6 +171,8 @@ unsigned encoded_words_decode(struct charsets *set, slice value, struct buf *out
 	slice rest = value, raw = slice_head(value, 0);
 	struct word word;
 
+	if (value.n == 0)
+		return 0;
 	buf_init(&r.octets, value.n + 1);
 	while (rest.n && !out->full) {
 		raw.n = (size_t)(rest.p - raw.p);

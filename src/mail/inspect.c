@@ -53,11 +53,12 @@ static void octets_note(struct inspection *in, size_t from, size_t to)
  * and p[BLOCK] must be there. */
 static bool is_clean(const char *p)
 {
+	const char *before = p - 1;
 	unsigned char bad = 0;
 
 	for (size_t i = 0; i < BLOCK; i++) {
 		bad |= (unsigned char)(p[i] == '\0');
-		bad |= (unsigned char)((p[i] == '\n') != (p[i - 1] == '\r'));
+		bad |= (unsigned char)((p[i] == '\n') != (before[i] == '\r'));
 		bad |= (unsigned char)((p[i] == '\r') != (p[i + 1] == '\n'));
 	}
 	return bad == 0;

@@ -3,6 +3,9 @@
 #include "mail/header.h"
 #include "mail/parameter.h"
 
+_Static_assert((size_t)MIME_PARTS *(sizeof(struct part) + MIME_BOUNDARY + 48) < MIME_ARENA,
+    "the arena has room for all parts and their boundaries");
+
 /* An open multipart whose delimiter may come. */
 struct level {
 	struct part *part;

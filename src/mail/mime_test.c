@@ -2,7 +2,6 @@
 #include "lib/unit.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "mail/section.h"
 
 /* The example of RFC 9051 §6.4.5.1 for part numbers, filled in. */
@@ -144,6 +143,64 @@ static void longest_boundary_wins(void **state)
 	section_is(&mime, "3", SECTION_ALL, NULL);
 }
 
+#define MIXED "Content-Type: multipart/mixed; "
+
+/* Where the standards leave a choice, mime.h says which is taken. */
+static void choices_are_those_of_the_header(void **state)
+{
+	static const struct {
+		const char *message, *path, *want;
+	} cases[] = {
+		{ MIXED "boundary=a; boundary=b\n\n--b\n\n1\n--a\n\n2\n--a--\n", "1", "2" },
+		{ MIXED "boundary=a\n" MIXED "boundary=b\n\n--b\n\n1\n--a\n\n2\n--a--\n", "1",
+		    "2" },
+		{ MIXED "boundary=\"a\\b\"\n\n--ab\n\n1\n--ab--\n", "1", "1" },
+		{ MIXED "boundary*1=b; boundary*0=a\n\n--ab\n\n1\n--ab--\n", "1", "1" },
+		{ MIXED "boundary*=us-ascii''a%20b\n\n--a b\n\n1\n--a b--\n", "1", "1" },
+		{ MIXED "boundary*0=c; boundary=a\n\n--c\n--a\n\n1\n--a--\n", "1", "1" },
+		{ MIXED "boundary=\"a \"\n\n--a \n\n1\n--a\n--a --\n", "1", "1\n--a" },
+		{ MIXED "boundary=a\n\n--a--\n--a\n\nhidden\n", "1", "" },
+		{ MIXED "boundary=a\n\n--a\n\n1\n--a--\n--a\n\nhidden\n", "2", NULL },
+		{ MIXED "boundary=a\n\n--a\n\n1\n --a\n--abc\n\n2\n--a--\n", "1", "1\n --a" },
+		{ MIXED "boundary=a\n\n--a\n" MIXED "boundary=b\n\n--b\n\n1\n--a\n\n2", "2", "2" },
+		{ MIXED "boundary=a\n\n--a\n" MIXED "boundary=a\n\n--a\n\n1\n--a--\n--a\n\n2",
+		    "1.1", "1" },
+		{ MIXED "boundary=a\n\nx\n--a\n\n1", "1", "1" },
+		{ MIXED "boundary=a\n\n--a", "1", "" },
+		{ "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nWDogeQ==",
+		    "1", "WDogeQ==" },
+		{ "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nWDogeQ==",
+		    "1.1", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct mime mime = parsed(slice_of(cases[i].message));
+
+		section_is(&mime, cases[i].path, SECTION_ALL, cases[i].want);
+	}
+}
+
+/* Of a boundary that is much too long the first octets count. */
+static void long_boundary_is_cut(void **state)
+{
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 10000);
+	buf_adds(&text, MIXED "boundary=");
+	for (int i = 0; i < MIME_BOUNDARY + 50; i++)
+		buf_addc(&text, 'b');
+	buf_adds(&text, "\n\n--");
+	for (int i = 0; i < MIME_BOUNDARY; i++)
+		buf_addc(&text, 'b');
+	buf_adds(&text, "c\n\n1");
+	struct mime mime = parsed(buf_slice(&text));
+	section_is(&mime, "1", SECTION_ALL, "1");
+	assert_int_equal(mime.ambiguities.of[AMBIGUITY_BOUNDARY_LONG].count, 1);
+	buf_free(&text);
+}
+
 static void part_without_empty_line_is_all_header(void **state)
 {
 	struct mime mime = parsed(SLICE("Content-Type: multipart/mixed; boundary=x\r\n\r\n"
@@ -210,7 +267,6 @@ static void hostile_message_is_harmless(void **state)
 		{ "Content-Type: multipart/mixed; boundary=\"-\"\n\n", "-",
 		    AMBIGUITY_DELIMITER_TAIL },
 	};
-	int64_t start = clock_us();
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -221,7 +277,6 @@ static void hostile_message_is_harmless(void **state)
 		assert_true(mime.parts <= MIME_PARTS);
 		buf_free(&text);
 	}
-	assert_true(clock_us() - start < 20 * 1000000);
 }
 
 static int arena_make(void **state)
@@ -244,6 +299,8 @@ int main(void)
 		cmocka_unit_test(plain_message_is_its_part_one),
 		cmocka_unit_test(header_fields_are_chosen),
 		cmocka_unit_test(longest_boundary_wins),
+		cmocka_unit_test(choices_are_those_of_the_header),
+		cmocka_unit_test(long_boundary_is_cut),
 		cmocka_unit_test(part_without_empty_line_is_all_header),
 		cmocka_unit_test(digest_holds_messages),
 		cmocka_unit_test(malformed_type_is_text),
