@@ -219,6 +219,11 @@ static enum charset_result iconv_decode(iconv_t with, slice octets, struct buf *
 		in++;
 		left--;
 	}
+	/* Some hold the last character back, in case that a mark follows (CP1255, CP1258). */
+	char last[16], *to = last;
+	size_t room = sizeof last;
+	iconv(with, NULL, NULL, &to, &room);
+	buf_add(out, (slice){ last, sizeof last - room });
 	return out->full ? CHARSET_CUT : result;
 }
 

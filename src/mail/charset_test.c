@@ -39,6 +39,8 @@ static void charsets_become_utf8(void **state)
 	    "Shift_JIS", SLICE("\x82\xa0\x82"), "\xe3\x81\x82\xef\xbf\xbd", CHARSET_REPLACED);
 	decodes_to("gb2312", SLICE("\xc4\xe3"), "\xe4\xbd\xa0", CHARSET_WHOLE);
 	decodes_to("ks_c_5601-1987", SLICE("\xb0\xa1"), "\xea\xb0\x80", CHARSET_WHOLE);
+	decodes_to("windows-1255", SLICE("\xe0"), "\xd7\x90", CHARSET_WHOLE);
+	decodes_to("windows-1258", SLICE("xa"), "xa", CHARSET_WHOLE);
 	decodes_to("big5", SLICE("\xa7\x41"), "\xe4\xbd\xa0", CHARSET_WHOLE);
 }
 

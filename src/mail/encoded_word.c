@@ -26,8 +26,7 @@ static slice charset_take(struct cursor *c)
 	slice all = c->rest;
 	size_t n = 0;
 
-	while (n < all.n && n <= CHARSET_MOST && octet_is(all.p[n], OCTET_TOKEN | OCTET_ALPHA) &&
-	    all.p[n] != '?')
+	while (n < all.n && n <= CHARSET_MOST && octet_is(all.p[n], OCTET_TOKEN) && all.p[n] != '?')
 		n++;
 	return cursor_take(c, n, "charset");
 }

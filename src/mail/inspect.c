@@ -339,6 +339,19 @@ static slice disposition_parameters(slice value)
 	return c.rest;
 }
 
+/* A charset that is none of the list: UTF-7, UTF-16 and names that only some readers know. */
+static void charset_inspect(struct inspection *in, const struct part *part)
+{
+	struct parameter charset;
+	slice name;
+
+	if (!in->set || !part->typed || !part_is(part, "text", NULL) ||
+	    !parameter_find(part->parameters, SLICE("charset"), &charset))
+		return;
+	if (!parameter_plain(&charset, &name) || !charset_known(in->set, name))
+		note(in, AMBIGUITY_CHARSET_UNKNOWN, charset.name.p);
+}
+
 static void content_inspect(struct inspection *in, const struct part *part)
 {
 	struct buf name;
@@ -356,6 +369,7 @@ static void content_inspect(struct inspection *in, const struct part *part)
 	if (part->typed)
 		name_compare(in, part->parameters, "name", &name);
 	buf_free(&name);
+	charset_inspect(in, part);
 	if (part_is(part, "message", "partial") || part_is(part, "message", "external-body"))
 		note(in, AMBIGUITY_MESSAGE_PARTIAL, part->header.p);
 }
@@ -449,7 +463,7 @@ static void body_inspect(struct inspection *in)
 		decoder_run(&d, &rest, room, sizeof room);
 	decoder_end(&d, room, sizeof room);
 	for (int fault = 0; fault < DECODE_FAULTS; fault++)
-		for (size_t i = 0; i < d.faults[fault].count && i < 1; i++)
+		if (d.faults[fault].count)
 			note(in, kinds[fault], in->part->body.p + d.faults[fault].at);
 }
 

@@ -126,6 +126,9 @@ static void strange_types_and_parameters_are_found(void **state)
 	    "names-differ 0 59");
 	found_is(SLICE(HEAD "Content-Disposition: c; filename*=utf-7''a\r\n\r\n"),
 	    "charset-unknown 0 57");
+	found_is(
+	    SLICE(HEAD "Content-Type: text/html; charset=UTF-7\r\n\r\n"), "charset-unknown 0 60");
+	found_is(SLICE(HEAD "Content-Type: text/html; charset=\"Windows-1251\"\r\n\r\n"), "");
 	found_is(SLICE(HEAD "Content-Type: message/partial; id=a; number=1\r\n\r\n"),
 	    "message-partial 0 0");
 }

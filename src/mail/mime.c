@@ -194,12 +194,13 @@ static void multipart_begin(struct scan *s, struct part *part)
 	if (part->depth + 1 >= MIME_DEPTH)
 		note(s, AMBIGUITY_TOO_DEEP, part);
 	part->opaque = boundary.n == 0 || part->depth + 1 >= MIME_DEPTH;
+	if (part->depth + 1 < MIME_DEPTH)
+		part->kind = PART_MULTIPART;
 	if (part->opaque)
 		return;
 	boundary_check(s, part, boundary);
 	boundary = slice_head(boundary, MIME_BOUNDARY);
 	boundary_compare(s, part, boundary);
-	part->kind = PART_MULTIPART;
 	s->levels[s->level_count++] = (struct level){ .part = part, .boundary = boundary };
 }
 

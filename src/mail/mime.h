@@ -42,7 +42,7 @@
 
 enum part_kind {
 	PART_LEAF,
-	PART_MULTIPART, /* has children unless no delimiter came */
+	PART_MULTIPART, /* has children unless no delimiter came; opaque without a boundary */
 	PART_MESSAGE,   /* message/rfc822 or message/global: has one child, the message in it */
 };
 

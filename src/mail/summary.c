@@ -37,29 +37,7 @@ void imap_nstring_write(slice text, struct buf *out)
 		buf_adds(out, "NIL");
 }
 
-/* A value in one line: each fold, with all blanks that follow, is one blank. */
-static void line_write(slice value, struct buf *out)
-{
-	bool folded = false;
-
-	for (size_t i = 0; i < value.n && out->n < out->max; i++) {
-		char c = value.p[i];
-		bool end = c == '\n' || (c == '\r' && i + 1 < value.n && value.p[i + 1] == '\n');
-
-		if (end || (folded && octet_is(c, OCTET_BLANK))) {
-			folded = true;
-			continue;
-		}
-		if (folded)
-			buf_addc(out, ' ');
-		folded = false;
-		buf_addc(out, c == '\r' || c == '\0' ? ' ' : c);
-	}
-	if (folded)
-		buf_addc(out, ' ');
-}
-
-/* A header value in one line, without blanks before it, cut to SUMMARY_STRING. */
+/* A header value unfolded, without blanks before it, cut to SUMMARY_STRING. */
 static void value_write(slice value, struct buf *out)
 {
 	struct buf text;
@@ -71,7 +49,31 @@ static void value_write(slice value, struct buf *out)
 	buf_init(&text, SUMMARY_STRING);
 	while (value.n && octet_is(value.p[0], OCTET_BLANK))
 		value = slice_from(value, 1);
-	line_write(value, &text);
+	header_unfold(value, &text);
+	imap_string_write(buf_slice(&text), out);
+	buf_free(&text);
+}
+
+/* The same for a Subject, where all blanks together are one (as in RFC 5256 §2.1). */
+static void subject_write(slice value, struct buf *out)
+{
+	struct buf text;
+
+	if (!value.p) {
+		buf_adds(out, "NIL");
+		return;
+	}
+	buf_init(&text, SUMMARY_STRING);
+	value = slice_trim(value);
+	for (size_t i = 0; i < value.n && text.n < text.max; i++) {
+		bool blank = octet_is(value.p[i], OCTET_BLANK) || value.p[i] == '\r' ||
+		    value.p[i] == '\n' || value.p[i] == '\0';
+
+		if (!blank)
+			buf_addc(&text, value.p[i]);
+		else if (text.p[text.n - 1] != ' ')
+			buf_addc(&text, ' ');
+	}
 	imap_string_write(buf_slice(&text), out);
 	buf_free(&text);
 }
@@ -84,7 +86,27 @@ static void absent_write(slice text, struct buf *out)
 
 /* address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"; groups begin and end with
  * a host of NIL, so a mailbox without a domain needs another host (RFC 9051 §7.5.2): one that can be no
- * name, and the same that clients know from Dovecot */
+ * name, and the same that clients know from Dovecot. Words without an address are a name. */
+static void mailbox_write(struct list_entry entry, struct buf *out)
+{
+	slice domain = entry.malformed ? SLICE("SYNTAX_ERROR") : SLICE("MISSING_DOMAIN");
+
+	if (!entry.domain.n && !entry.name.n && slice_find(entry.local, ' ') < entry.local.n) {
+		entry.name = entry.local;
+		entry.local.n = 0;
+	}
+	buf_addc(out, '(');
+	absent_write(entry.name, out);
+	buf_addc(out, ' ');
+	absent_write(entry.route, out);
+	buf_addc(out, ' ');
+	slice local = entry.local.n ? entry.local : SLICE("MISSING_MAILBOX");
+	imap_string_write(slice_head(local, SUMMARY_STRING), out);
+	buf_addc(out, ' ');
+	imap_string_write(slice_head(entry.domain.n ? entry.domain : domain, SUMMARY_STRING), out);
+	buf_addc(out, ')');
+}
+
 static void entry_write(const struct list_entry *entry, struct buf *out)
 {
 	switch (entry->kind) {
@@ -99,37 +121,7 @@ static void entry_write(const struct list_entry *entry, struct buf *out)
 	case ENTRY_MAILBOX:
 		break;
 	}
-	buf_addc(out, '(');
-	absent_write(entry->name, out);
-	buf_addc(out, ' ');
-	absent_write(entry->route, out);
-	buf_addc(out, ' ');
-	imap_string_write(slice_head(entry->local, SUMMARY_STRING), out);
-	buf_addc(out, ' ');
-	slice domain = entry->malformed ? SLICE("SYNTAX_ERROR") : SLICE("MISSING_DOMAIN");
-	imap_string_write(
-	    entry->domain.n ? slice_head(entry->domain, SUMMARY_STRING) : domain, out);
-	buf_addc(out, ')');
-}
-
-/* env-from = "(" 1*address ")" / nil; false, and nothing added, when there is no address */
-static bool addresses_write(slice value, struct buf *out)
-{
-	struct address_list list;
-	struct list_entry entry;
-	bool any = false;
-
-	address_list_open(&list, value);
-	while (address_list_next(&list, &entry)) {
-		if (!any)
-			buf_addc(out, '(');
-		any = true;
-		entry_write(&entry, out);
-	}
-	address_list_close(&list);
-	if (any)
-		buf_addc(out, ')');
-	return any;
+	mailbox_write(*entry, out);
 }
 
 /* ORDER of the envelope's fields (RFC 9051 §9, envelope) */
@@ -137,44 +129,86 @@ enum { DATE, SUBJECT, FROM, SENDER, REPLY_TO, TO, CC, BCC, IN_REPLY_TO, MESSAGE_
 static const char *const envelope_names[ENVELOPE_SIZE] = { "Date", "Subject", "From", "Sender",
 	"Reply-To", "To", "Cc", "Bcc", "In-Reply-To", "Message-ID" };
 
-/* The first field of each name. */
-static void envelope_collect(slice header, slice values[ENVELOPE_SIZE])
+struct envelope {
+	slice header;
+	slice values[ENVELOPE_SIZE]; /* of the first field of each name */
+	bool again[ENVELOPE_SIZE];   /* there is another one */
+};
+
+static void envelope_collect(slice header, struct envelope *e)
 {
 	struct header_field field;
 
-	header = slice_head(header, MIME_HEADER);
-	while (header_next(&header, &field)) {
+	*e = (struct envelope){ .header = slice_head(header, MIME_HEADER) };
+	for (slice rest = e->header; header_next(&rest, &field);) {
 		for (int i = 0; i < ENVELOPE_SIZE; i++) {
-			if (slice_eq_nocase(field.name, slice_of(envelope_names[i]))) {
-				if (!values[i].p)
-					values[i] = field.value;
-				break;
-			}
+			if (!slice_eq_nocase(field.name, slice_of(envelope_names[i])))
+				continue;
+			e->again[i] = e->values[i].p != NULL;
+			if (!e->values[i].p)
+				e->values[i] = field.value;
+			break;
 		}
 	}
 }
 
-/* Sender and Reply-To default to From (RFC 9051 §7.5.2) */
-static void envelope_addresses(const slice values[ENVELOPE_SIZE], int which, struct buf *out)
+static void list_write(slice value, bool *any, struct buf *out)
 {
-	if (addresses_write(values[which], out))
+	struct address_list list;
+	struct list_entry entry;
+
+	address_list_open(&list, value);
+	while (!out->full && address_list_next(&list, &entry)) {
+		if (!*any)
+			buf_addc(out, '(');
+		*any = true;
+		entry_write(&entry, out);
+	}
+	address_list_close(&list);
+}
+
+/* env-from = "(" 1*address ")" / nil; false, and nothing added, when there is no address. Destination fields
+ * that are there again are one list (RFC 5322 §4.5.3), of the others the first counts. */
+static bool addresses_write(const struct envelope *e, int which, struct buf *out)
+{
+	bool destination = which == TO || which == CC || which == BCC, any = false;
+	struct header_field field;
+
+	if (!(destination && e->again[which])) {
+		list_write(e->values[which], &any, out);
+	} else {
+		for (slice rest = e->header; header_next(&rest, &field);)
+			if (slice_eq_nocase(field.name, slice_of(envelope_names[which])))
+				list_write(field.value, &any, out);
+	}
+	if (any)
+		buf_addc(out, ')');
+	return any;
+}
+
+/* Sender and Reply-To default to From (RFC 9051 §7.5.2) */
+static void envelope_addresses(const struct envelope *e, int which, struct buf *out)
+{
+	if (addresses_write(e, which, out))
 		return;
-	if ((which == SENDER || which == REPLY_TO) && addresses_write(values[FROM], out))
+	if ((which == SENDER || which == REPLY_TO) && addresses_write(e, FROM, out))
 		return;
 	buf_adds(out, "NIL");
 }
 
 void envelope_write(slice header, struct buf *out)
 {
-	slice values[ENVELOPE_SIZE] = { 0 };
+	struct envelope e;
 
-	envelope_collect(header, values);
+	envelope_collect(header, &e);
 	for (int i = 0; i < ENVELOPE_SIZE; i++) {
 		buf_addc(out, i ? ' ' : '(');
 		if (i >= FROM && i <= BCC)
-			envelope_addresses(values, i, out);
+			envelope_addresses(&e, i, out);
+		else if (i == SUBJECT)
+			subject_write(e.values[i], out);
 		else
-			value_write(values[i], out);
+			value_write(e.values[i], out);
 	}
 	buf_addc(out, ')');
 }
@@ -193,12 +227,9 @@ struct written {
 static void parameter_write(
     slice name, const char *ending, slice value, struct written *w, struct buf *out)
 {
-	slice ascii = slice_head(name, SUMMARY_STRING);
-
 	buf_addc(out, w->count++ ? ' ' : '(');
 	buf_addc(out, '"');
-	for (size_t i = 0; i < ascii.n; i++)
-		buf_addc(out, octet_lower(ascii.p[i]));
+	buf_add(out, slice_head(name, SUMMARY_STRING)); /* a token: nothing to quote */
 	buf_adds(out, ending);
 	buf_adds(out, "\" ");
 	imap_string_write(value, out);

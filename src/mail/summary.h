@@ -9,8 +9,8 @@
  *
  * Written once, at delivery, and sent unchanged ever after, so a FETCH of 10,000 envelopes parses
  * nothing. Strings are quoted, or literals where they hold octets above 127; NUL and bare CR become
- * blanks, a fold is one blank. Types and encodings keep their case, parameter names are lower case. Encoded
- * words stay as they are; sections of RFC 2231 are put together (its §6).
+ * blanks, blanks in a Subject are one. Types, encodings and parameter names keep their case. Encoded words
+ * stay as they are; sections of RFC 2231 are put together (its §6).
  */
 #ifndef MAIL_SUMMARY_H
 #define MAIL_SUMMARY_H

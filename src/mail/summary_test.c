@@ -41,10 +41,10 @@ static void envelope_is_that_of_the_standard(void **state)
 	    "(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL "
 	    "\"<B27397-0100000@cac.washington.edu>\")");
 	assert_slice(buf_slice(&structure),
-	    "(\"TEXT\" \"PLAIN\" (\"charset\" \"US-ASCII\") NIL NIL "
+	    "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
 	    "\"7bit\" 10 2 NIL NIL NIL NIL)");
 	assert_slice(buf_slice(&body),
-	    "(\"TEXT\" \"PLAIN\" (\"charset\" \"US-ASCII\") NIL NIL \"7bit\" 10 2)");
+	    "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7bit\" 10 2)");
 }
 
 static void groups_and_missing_domains_are_told_apart(void **state)
@@ -54,6 +54,21 @@ static void groups_and_missing_domains_are_told_apart(void **state)
 	assert_slice(buf_slice(&envelope),
 	    "(NIL \"\" NIL NIL ((NIL \"@r.test\" \"x\" \"y.test\")) ((NIL NIL \"g\" NIL)"
 	    "(NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"MISSING_DOMAIN\")(NIL NIL NIL NIL)) NIL NIL NIL NIL)");
+}
+
+static void fields_that_are_there_again_are_one_list(void **state)
+{
+	(void)state;
+	summarize(SLICE(
+	    "To: a@b\r\nFrom: f@g\r\nTo: c@d\r\nFrom: h@i\r\nSubject: 1\r\nSubject: 2\r\n\r\n"));
+	assert_slice(buf_slice(&envelope),
+	    "(NIL \"1\" ((NIL NIL \"f\" \"g\")) ((NIL NIL \"f\" \"g\")) ((NIL NIL \"f\" \"g\")) "
+	    "((NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"d\")) NIL NIL NIL NIL)");
+	summarize(SLICE("To: All of you, <>, <a b>\r\nTo:\r\n\r\n"));
+	assert_slice(buf_slice(&envelope),
+	    "(NIL NIL NIL NIL NIL ((\"All of you\" NIL \"MISSING_MAILBOX\" \"MISSING_DOMAIN\")"
+	    "(NIL NIL \"MISSING_MAILBOX\" \"MISSING_DOMAIN\")(NIL NIL \"a\" \"SYNTAX_ERROR\")) "
+	    "NIL NIL NIL NIL)");
 }
 
 static void strange_octets_become_literals_or_blanks(void **state)
@@ -101,8 +116,8 @@ static void what_was_not_looked_into_is_octets(void **state)
 	(void)state;
 	summarize(SLICE("Content-Type: multipart/mixed; x=y\r\n\r\nbody"));
 	assert_slice(buf_slice(&structure),
-	    "(\"application\" \"octet-stream\" NIL NIL NIL \"7bit\" "
-	    "4 NIL NIL NIL NIL)");
+	    "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL) "
+	    "\"mixed\" (\"x\" \"y\") NIL NIL NIL)");
 	summarize(SLICE("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"
 			"U3Vi"));
 	assert_slice(buf_slice(&structure),
@@ -135,17 +150,18 @@ static void parameter_sections_are_put_together(void **state)
 	disposition_is("x; filename*=utf-8'en'a", "(\"filename*\" \"utf-8'en'a\")");
 	disposition_is(
 	    "x; filename*0=a; filename*2=b", "(\"filename*0\" \"a\" \"filename*2\" \"b\")");
-	disposition_is("x; FileName=a; a*0=1; A*1=2", "(\"filename\" \"a\" \"a\" \"12\")");
+	disposition_is("x; FileName=a; a*0=1; A*1=2", "(\"FileName\" \"a\" \"a\" \"12\")");
 }
 
-/* RFC 2046 §4.1.2; a value's fold is one blank, types keep their case. */
+/* RFC 2046 §4.1.2; blanks of a Subject are one, of a Date they stay, types keep their case. */
 static void text_has_its_charset(void **state)
 {
 	(void)state;
-	summarize(SLICE("Subject: a\r\n \t \r\n b \r\nContent-Type: Text/x; a=b\r\n\r\n"));
+	summarize(SLICE(
+	    "Subject: a\r\n \t \r\n b \r\nDate: c\r\n  d \r\nContent-Type: Text/x; a=b\r\n\r\n"));
 	assert_slice(buf_slice(&structure),
 	    "(\"Text\" \"x\" (\"a\" \"b\" \"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0 NIL NIL NIL NIL)");
-	assert_slice(buf_slice(&envelope), "(NIL \"a b \" NIL NIL NIL NIL NIL NIL NIL NIL)");
+	assert_slice(buf_slice(&envelope), "(\"c  d \" \"a b\" NIL NIL NIL NIL NIL NIL NIL NIL)");
 }
 
 static void summary_that_does_not_fit_is_short(void **state)
@@ -189,6 +205,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(envelope_is_that_of_the_standard),
 		cmocka_unit_test(groups_and_missing_domains_are_told_apart),
+		cmocka_unit_test(fields_that_are_there_again_are_one_list),
 		cmocka_unit_test(strange_octets_become_literals_or_blanks),
 		cmocka_unit_test(structure_of_nested_parts_is_written),
 		cmocka_unit_test(what_was_not_looked_into_is_octets),
