@@ -127,14 +127,13 @@ static struct span route_take(struct address_list *list)
 	return span;
 }
 
-/* Cuts the span at its first blank; false when there is none. */
-static bool first_word(const struct address_list *list, struct span *span)
+/* Are the words before '@', '>' or the end of an address no local part? */
+static bool is_malformed(const struct address_list *list, struct span local, bool quoted)
 {
-	slice text = span_slice(list, *span);
-	size_t blank = slice_find(text, ' ');
+	slice text = span_slice(list, local);
+	char next = cursor_peek(&list->c);
 
-	span->n = blank;
-	return blank < text.n;
+	return next == ':' || next == ';' || (!quoted && slice_find(text, ' ') < text.n);
 }
 
 /* angle-addr = "<" [obs-route] local-part "@" domain ">", a missing ">" forgiven */
@@ -148,14 +147,13 @@ static void angle_take(struct address_list *list, struct span name, struct list_
 		route = route_take(list);
 	bool quoted = cursor_peek(&list->c) == '"';
 	struct words local = words_take(list);
+	out->malformed = is_malformed(list, local.local, quoted);
 	if (cursor_try_char(&list->c, '@'))
 		domain = domain_take(list, NULL);
-	else if (!quoted)
-		out->malformed = first_word(list, &local.local);
 	while (!cursor_end(&list->c) && !cursor_try_char(&list->c, '>')) {
 		char next = cursor_peek(&list->c);
 
-		if (next == ',' || next == ';')
+		if (next == ',' || (next == ';' && !out->malformed))
 			break;
 		cursor_take(&list->c, 1, "octet");
 	}

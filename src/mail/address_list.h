@@ -27,7 +27,7 @@ struct list_entry {
 	slice route; /* obsolete source route "@a,@b", mostly empty */
 	slice local; /* unquoted */
 	slice domain;   /* as it came; empty when missing */
-	bool malformed; /* in angle brackets, words that are no local part: `local` is the first */
+	bool malformed; /* in angle brackets: words that are no local part, or a group */
 };
 
 struct address_list {

@@ -54,15 +54,11 @@ static void value_write(slice value, struct buf *out)
 	buf_free(&text);
 }
 
-/* The same for a Subject, where all blanks together are one (as in RFC 5256 §2.1). */
-static void subject_write(slice value, struct buf *out)
+/* A text for people: all blanks together are one (as in RFC 5256 §2.1), none at its ends. */
+static void human_write(slice value, struct buf *out)
 {
 	struct buf text;
 
-	if (!value.p) {
-		buf_adds(out, "NIL");
-		return;
-	}
 	buf_init(&text, SUMMARY_STRING);
 	value = slice_trim(value);
 	for (size_t i = 0; i < value.n && text.n < text.max; i++) {
@@ -71,7 +67,7 @@ static void subject_write(slice value, struct buf *out)
 
 		if (!blank)
 			buf_addc(&text, value.p[i]);
-		else if (text.p[text.n - 1] != ' ')
+		else if (text.n == 0 || text.p[text.n - 1] != ' ')
 			buf_addc(&text, ' ');
 	}
 	imap_string_write(buf_slice(&text), out);
@@ -89,21 +85,30 @@ static void absent_write(slice text, struct buf *out)
  * name, and the same that clients know from Dovecot. Words without an address are a name. */
 static void mailbox_write(struct list_entry entry, struct buf *out)
 {
-	slice domain = entry.malformed ? SLICE("SYNTAX_ERROR") : SLICE("MISSING_DOMAIN");
+	size_t word = slice_find(entry.local, ' ');
 
-	if (!entry.domain.n && !entry.name.n && slice_find(entry.local, ' ') < entry.local.n) {
+	if (entry.malformed) {
+		entry.local.n = word;
+		entry.domain = SLICE("SYNTAX_ERROR");
+	} else if (!entry.domain.n && !entry.name.n && word < entry.local.n) {
 		entry.name = entry.local;
 		entry.local.n = 0;
 	}
+	if (!entry.domain.n)
+		entry.domain = SLICE("MISSING_DOMAIN");
+	if (!entry.local.n)
+		entry.local = SLICE("MISSING_MAILBOX");
 	buf_addc(out, '(');
-	absent_write(entry.name, out);
+	if (entry.name.n)
+		human_write(entry.name, out);
+	else
+		buf_adds(out, "NIL");
 	buf_addc(out, ' ');
 	absent_write(entry.route, out);
 	buf_addc(out, ' ');
-	slice local = entry.local.n ? entry.local : SLICE("MISSING_MAILBOX");
-	imap_string_write(slice_head(local, SUMMARY_STRING), out);
+	imap_string_write(slice_head(entry.local, SUMMARY_STRING), out);
 	buf_addc(out, ' ');
-	imap_string_write(slice_head(entry.domain.n ? entry.domain : domain, SUMMARY_STRING), out);
+	imap_string_write(slice_head(entry.domain, SUMMARY_STRING), out);
 	buf_addc(out, ')');
 }
 
@@ -205,8 +210,8 @@ void envelope_write(slice header, struct buf *out)
 		buf_addc(out, i ? ' ' : '(');
 		if (i >= FROM && i <= BCC)
 			envelope_addresses(&e, i, out);
-		else if (i == SUBJECT)
-			subject_write(e.values[i], out);
+		else if (i == SUBJECT && e.values[i].p)
+			human_write(e.values[i], out);
 		else
 			value_write(e.values[i], out);
 	}
@@ -383,6 +388,22 @@ static void extension_write(const struct part *part, struct buf *out)
 	value_write(part->location, out);
 }
 
+/* A whole message that says no more than what is assumed anyway (RFC 2045 §5.2): written as that. */
+static bool is_default(const struct part *part)
+{
+	struct parameter charset, more;
+	slice list = part->parameters, value;
+
+	if (part->id.p || part->description.p || part->disposition.p || part->language.p ||
+	    part->location.p || part->md5.p)
+		return false;
+	return !part->parent && part_is(part, "text", "plain") &&
+	    (!part->encoding.p || slice_eq_nocase(part->encoding, SLICE("7bit"))) &&
+	    parameter_next(&list, &charset) && slice_eq_nocase(charset.name, SLICE("charset")) &&
+	    parameter_plain(&charset, &value) && slice_eq_nocase(value, SLICE("us-ascii")) &&
+	    !parameter_next(&list, &more);
+}
+
 static void type_write(const struct part *part, struct buf *out)
 {
 	imap_string_write(slice_head(part->type, SUMMARY_STRING), out);
@@ -395,6 +416,15 @@ static void leaf_write(const struct part *part, struct buf *out)
 {
 	/* Clients must not think that they can see into what we did not look into. */
 	bool hidden = part->opaque && !part->encoded;
+	struct part plain = *part;
+
+	if (is_default(part)) {
+		plain.type = SLICE("text");
+		plain.subtype = SLICE("plain");
+		plain.parameters = SLICE("; charset=us-ascii");
+		plain.encoding = (slice){ 0 };
+		part = &plain;
+	}
 
 	if (part->kind == PART_MESSAGE || part->encoded)
 		buf_addf(out, "\"message\" \"%s\"",

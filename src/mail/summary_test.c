@@ -41,10 +41,10 @@ static void envelope_is_that_of_the_standard(void **state)
 	    "(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL "
 	    "\"<B27397-0100000@cac.washington.edu>\")");
 	assert_slice(buf_slice(&structure),
-	    "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL "
 	    "\"7bit\" 10 2 NIL NIL NIL NIL)");
 	assert_slice(buf_slice(&body),
-	    "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7bit\" 10 2)");
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 10 2)");
 }
 
 static void groups_and_missing_domains_are_told_apart(void **state)
@@ -64,11 +64,11 @@ static void fields_that_are_there_again_are_one_list(void **state)
 	assert_slice(buf_slice(&envelope),
 	    "(NIL \"1\" ((NIL NIL \"f\" \"g\")) ((NIL NIL \"f\" \"g\")) ((NIL NIL \"f\" \"g\")) "
 	    "((NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"d\")) NIL NIL NIL NIL)");
-	summarize(SLICE("To: All of you, <>, <a b>\r\nTo:\r\n\r\n"));
+	summarize(SLICE("To: All of you, <>, <a b@c>, <d:;@e>, \" f  g \" <h@i>\r\nTo:\r\n\r\n"));
 	assert_slice(buf_slice(&envelope),
 	    "(NIL NIL NIL NIL NIL ((\"All of you\" NIL \"MISSING_MAILBOX\" \"MISSING_DOMAIN\")"
-	    "(NIL NIL \"MISSING_MAILBOX\" \"MISSING_DOMAIN\")(NIL NIL \"a\" \"SYNTAX_ERROR\")) "
-	    "NIL NIL NIL NIL)");
+	    "(NIL NIL \"MISSING_MAILBOX\" \"MISSING_DOMAIN\")(NIL NIL \"a\" \"SYNTAX_ERROR\")"
+	    "(NIL NIL \"d\" \"SYNTAX_ERROR\")(\"f g\" NIL \"h\" \"i\")) NIL NIL NIL NIL)");
 }
 
 static void strange_octets_become_literals_or_blanks(void **state)
