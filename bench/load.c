@@ -1,14 +1,15 @@
 /*
  * load: sends messages by SMTP in parallel sessions, then waits until IMAP shows all of them.
  *
- *     load SMTP_PORT IMAP_PORT SESSIONS MESSAGES OCTETS USERS PASSWORD
+ *     load SMTP_PORT IMAP_PORT SESSIONS MESSAGES OCTETS USERS PASSWORD [starttls]
  *
  * Speaks to 127.0.0.1, to u0@bench.test and so on, many messages a session, no pipelining, as most
- * clients do. One line of figures: accepted and visible messages a second, and the time of the answer to
+ * clients do; with starttls, each message in a session of its own, under TLS, never resumed. One line of figures: accepted and visible messages a second, and the time of the answer to
  * the data in ms (median, 99th percentile). The watchers log in before the load begins.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 
 struct wire {
 	int fd;
+	SSL *tls; /* NULL: in clear */
 	char in[LINE];
 	size_t n;
 };
@@ -32,6 +34,7 @@ static _Atomic int next_message, failures;
 static double *latencies;
 static char *body;
 static size_t body_octets;
+static SSL_CTX *tls_context; /* NULL: no STARTTLS */
 
 static double now(void)
 {
@@ -55,6 +58,7 @@ static void wire_open(struct wire *w, int port)
 	int on = 1;
 
 	w->n = 0;
+	w->tls = NULL;
 	w->fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (connect(w->fd, (struct sockaddr *)&address, sizeof address) < 0)
 		fail("connect", "refused");
@@ -64,7 +68,7 @@ static void wire_open(struct wire *w, int port)
 static void wire_send(struct wire *w, const char *p, size_t n)
 {
 	while (n) {
-		ssize_t sent = send(w->fd, p, n, MSG_NOSIGNAL);
+		ssize_t sent = w->tls ? SSL_write(w->tls, p, (int)n) : send(w->fd, p, n, MSG_NOSIGNAL);
 
 		if (sent <= 0)
 			fail("send", "the connection is gone");
@@ -79,7 +83,9 @@ static void wire_line(struct wire *w, char *line)
 	char *end;
 
 	while (!(end = memchr(w->in, '\n', w->n))) {
-		ssize_t got = recv(w->fd, w->in + w->n, sizeof w->in - w->n, 0);
+		size_t room = sizeof w->in - w->n;
+		ssize_t got = w->tls ? SSL_read(w->tls, w->in + w->n, (int)room)
+				     : recv(w->fd, w->in + w->n, room, 0);
 
 		if (got <= 0)
 			fail("receive", "the connection is gone");
@@ -113,15 +119,35 @@ static void smtp_say(struct wire *w, int code, const char *format, int number)
 	smtp_expect(w, code);
 }
 
+static void smtp_begin(struct wire *w)
+{
+	wire_open(w, smtp_port);
+	smtp_expect(w, 220);
+	smtp_say(w, 250, "EHLO client.bench.test\r\n", 0);
+	if (!tls_context)
+		return;
+	smtp_say(w, 220, "STARTTLS\r\n", 0);
+	w->tls = SSL_new(tls_context);
+	SSL_set_fd(w->tls, w->fd);
+	if (SSL_connect(w->tls) != 1)
+		fail("STARTTLS", "the handshake failed");
+	smtp_say(w, 250, "EHLO client.bench.test\r\n", 0);
+}
+
+static void smtp_end(struct wire *w)
+{
+	smtp_say(w, 221, "QUIT\r\n", 0);
+	SSL_free(w->tls);
+	close(w->fd);
+}
+
 static void *session(void *nothing)
 {
 	char head[300];
 	struct wire w;
 	int i;
 
-	wire_open(&w, smtp_port);
-	smtp_expect(&w, 220);
-	smtp_say(&w, 250, "EHLO client.bench.test\r\n", 0);
+	smtp_begin(&w);
 	while ((i = next_message++) < messages) {
 		smtp_say(&w, 250, "MAIL FROM:<sender@elsewhere.test>\r\n", 0);
 		smtp_say(&w, 250, "RCPT TO:<u%d@bench.test>\r\n", i % users);
@@ -136,9 +162,12 @@ static void *session(void *nothing)
 		wire_send(&w, ".\r\n", 3);
 		smtp_expect(&w, 250);
 		latencies[i] = now() - start;
+		if (tls_context) {
+			smtp_end(&w);
+			smtp_begin(&w);
+		}
 	}
-	smtp_say(&w, 221, "QUIT\r\n", 0);
-	close(w.fd);
+	smtp_end(&w);
 	return nothing;
 }
 
@@ -205,10 +234,12 @@ int main(int argc, char **argv)
 {
 	int *numbers[] = { &smtp_port, &imap_port, &sessions, &messages, &octets, &users };
 
-	if (argc != 8) {
-		fprintf(stderr, "usage: load SMTP_PORT IMAP_PORT SESSIONS MESSAGES OCTETS USERS PASSWORD\n");
+	if (argc != 8 && (argc != 9 || strcmp(argv[8], "starttls") != 0)) {
+		fprintf(stderr,
+		    "usage: load SMTP_PORT IMAP_PORT SESSIONS MESSAGES OCTETS USERS PASSWORD [starttls]\n");
 		return 2;
 	}
+	tls_context = argc == 9 ? SSL_CTX_new(TLS_client_method()) : NULL;
 	for (int i = 0; i < 6; i++)
 		*numbers[i] = (int)strtol(argv[i + 1], NULL, 10);
 	password = argv[7];

@@ -27,6 +27,14 @@ def wait_port(port, seconds=30):
     raise RuntimeError(f"nothing listens on {port}")
 
 
+def make_certificate(folder):
+    """ECDSA P-256 for both, in the folder."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", folder / "key.pem", "-out", folder / "certificate.pem", "-days", "2",
+                    "-subj", "/CN=mx.bench.test"], check=True, capture_output=True)
+    (folder / "key.pem").chmod(0o644)
+
+
 class Hauberk:
     name = "hauberk"
 
@@ -39,7 +47,8 @@ class Hauberk:
         self.conf.write_text(f"""
 hostname = "mx.bench.test"; logLevel = "info";
 stateDir = "{self.folder}/state"; runDir = "{self.folder}/state/run";
-listeners = ( {{ protocol = "smtp"; address = "127.0.0.1"; port = {self.smtp}; tls = "no"; }},
+tls: {{ certificate = "{folder}/certificate.pem"; key = "{folder}/key.pem"; }};
+listeners = ( {{ protocol = "smtp"; address = "127.0.0.1"; port = {self.smtp}; tls = "starttls"; }},
   {{ protocol = "imap"; address = "127.0.0.1"; port = {self.imap}; tls = "no"; plainLogin = true; }} );
 """)
 
@@ -116,6 +125,10 @@ smtpd_client_connection_count_limit = 0
 smtpd_peername_lookup = no
 in_flow_delay = 0
 smtputf8_enable = no
+smtpd_tls_security_level = may
+smtpd_tls_eccert_file = {self.folder.parent}/certificate.pem
+smtpd_tls_eckey_file = {self.folder.parent}/key.pem
+tls_random_source = dev:/dev/urandom
 biff = no
 """)
         # name, private, wake-up, most processes, program
@@ -125,7 +138,7 @@ biff = no
                     ("trace", "-", "-", "0", "bounce"), ("proxymap", "-", "-", "-", "proxymap"),
                     ("error", "-", "-", "-", "error"), ("retry", "-", "-", "-", "error"),
                     ("flush", "n", "1000?", "0", "flush"), ("lmtp", "-", "-", "-", "lmtp"),
-                    ("anvil", "-", "-", "1", "anvil"), ("scache", "-", "-", "1", "scache"),
+                    ("tlsmgr", "-", "1000?", "1", "tlsmgr"), ("anvil", "-", "-", "1", "anvil"), ("scache", "-", "-", "1", "scache"),
                     ("postlog", "n", "-", "1", "postlogd")]
         rows = [f"127.0.0.1:{self.smtp} inet n - n - - smtpd"]
         for name, private, wake, limit, program in services:

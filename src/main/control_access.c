@@ -186,6 +186,9 @@ static void print(const struct directory_rule *rule, struct arena *arena, struct
 									     : " %s=%s",
 			    rows[i].name, value);
 	}
+	int uses = access_uses(rule->id);
+	if (uses)
+		buf_addf(out, " # %d in the last hour", uses);
 	buf_addc(out, '\n');
 }
 

@@ -176,7 +176,8 @@ static void tell_settings(struct child *c)
 		tell_descriptor(c, "control", sv.now.control_fd);
 	if (c->role == ROLE_KEYS)
 		tell_keys(c, arena);
-	if (c->role == ROLE_SMTP || c->role == ROLE_IMAP || c->role == ROLE_DELIVER)
+	if (c->role == ROLE_SMTP || c->role == ROLE_IMAP || c->role == ROLE_DELIVER ||
+	    c->role == ROLE_CONTROL)
 		tell_descriptor(c, "shared", sv.now.shared_fd);
 	tell_certificates(c, arena);
 	arena_free(arena);

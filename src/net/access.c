@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "proc/shared.h"
 
 struct access {
 	struct arena *arena;
@@ -104,6 +105,21 @@ static bool find_published(
 	return rule != NULL;
 }
 
+#define USES_S 3600
+
+static uint64_t uses_key(int64_t rule)
+{
+	char id[24];
+	int n = snprintf(id, sizeof id, "%lld", (long long)rule);
+
+	return shared_key("uses of a rule", (slice){ id, (size_t)n });
+}
+
+int access_uses(int64_t rule)
+{
+	return shared_noted(uses_key(rule), USES_S);
+}
+
 static void enter(const struct limits *limits, const char *name, slice peer,
     struct limits_pass *pass, struct access_verdict *verdict)
 {
@@ -131,6 +147,7 @@ struct access_verdict access_enter(
 		return verdict;
 	}
 	verdict.rule = rule.id;
+	shared_note(uses_key(rule.id), USES_S);
 	if (!rule.allow) {
 		verdict.answer = ACCESS_DENIED;
 		return verdict;

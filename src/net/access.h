@@ -48,6 +48,9 @@ struct access_verdict {
 	int64_t most;     /* what it allows */
 };
 
+/* How many connections the rule has decided about in the last hour, in all processes. */
+int access_uses(int64_t rule);
+
 /* May this peer connect? Counts it, if so. */
 struct access_verdict access_enter(
     const struct listener *listener, slice peer, struct limits_pass *pass);
