@@ -81,9 +81,10 @@ static enum turn command_answer(struct imap *im)
 
 	im->mistakes = reply.status == IMAP_BAD ? im->mistakes + 1 : 0;
 	imap_reply_write(im, im->tag, &reply);
-	if (im->mistakes >= IMAP_MISTAKES || im->failed_logins >= IMAP_LOGINS) {
-		slice why =
-		    im->mistakes >= IMAP_MISTAKES ? SLICE("mistakes") : SLICE("failed logins");
+	if (im->mistakes >= imap_host.max_errors ||
+	    im->failed_logins >= imap_host.max_login_failures) {
+		slice why = im->mistakes >= imap_host.max_errors ? SLICE("mistakes")
+								 : SLICE("failed logins");
 
 		log_warn("imap.closed", kv_str("s", im->s->id), kv_str("peer", im->s->peer),
 		    kv_text("why", why));

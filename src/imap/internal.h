@@ -27,8 +27,6 @@
 #define IMAP_COMMAND_MEMORY (256u << 20)
 #define IMAP_MESSAGE        (128u << 20)
 /* RFC 9051 §5.4 wants at least 30 minutes after login. */
-#define IMAP_LOGINS   3  /* wrong ones until we hang up */
-#define IMAP_MISTAKES 20 /* malformed commands in a row until we hang up */
 
 enum imap_state {
 	IMAP_STRANGER = 1, /* not authenticated */

@@ -26,7 +26,9 @@ static int server_begin(void **state)
 		.login = server_login,
 		.notify = notify,
 		.login_timeout_ms = 60000,
-		.idle_timeout_ms = 600000 };
+		.idle_timeout_ms = 600000,
+		.max_errors = 20,
+		.max_login_failures = 3 };
 
 	imap_init(&setup);
 	server_start(&imap_protocol);
@@ -468,7 +470,9 @@ static void password_needs_tls(void **state)
 		.login = server_login,
 		.notify = notify,
 		.login_timeout_ms = 60000,
-		.idle_timeout_ms = 600000 };
+		.idle_timeout_ms = 600000,
+		.max_errors = 20,
+		.max_login_failures = 3 };
 	int fd;
 
 	imap_init(&setup);

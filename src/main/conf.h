@@ -60,6 +60,8 @@ struct conf {
 	const char *smtp_relay_from, *smtp_xclient_from; /* addresses */
 	bool smtp_check_sender;
 	const char *smtp_vrfy, *smtp_expn; /* "nobody", "users", "anybody" */
+	int64_t imap_max_errors, imap_max_auth_errors, pop3_max_errors, pop3_max_auth_errors;
+	int64_t smtp_max_line;
 	int64_t smtp_max_errors, smtp_max_auth_errors, smtp_max_header;
 	int64_t smtp_max_hops;
 	int64_t deliver_workers;

@@ -142,7 +142,11 @@ static bool start_imap(struct role_start *start, struct error *error)
 	host.idle_timeout_ms = (int)c->imap_idle_timeout_ms;
 	sasl_init(c->auth_scram, c->auth_scram_plus);
 	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
+	host.max_errors = (unsigned)c->imap_max_errors;
+	host.max_login_failures = (unsigned)c->imap_max_auth_errors;
 	imap_init(&host);
+	host.max_errors = (unsigned)c->pop3_max_errors;
+	host.max_login_failures = (unsigned)c->pop3_max_auth_errors;
 	pop3_init(&host);
 	int n = role_listeners(start, "imap", &imap_protocol, listeners);
 	n += role_listeners(start, "pop3", &pop3_protocol, listeners + n);

@@ -45,6 +45,7 @@ static bool prepare(struct role_start *start, struct error *error)
 		.expn = policy_of(c->smtp_expn),
 		.max_errors = (int)c->smtp_max_errors,
 		.max_login_failures = (int)c->smtp_max_auth_errors,
+		.max_line = (size_t)c->smtp_max_line,
 		.max_header = (size_t)c->smtp_max_header,
 		.max_hops = (unsigned)c->smtp_max_hops,
 		.command_timeout_ms = (int)c->smtp_command_timeout_ms,

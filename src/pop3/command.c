@@ -101,7 +101,8 @@ enum turn pop3_answer(struct pop3 *pop, struct pop3_reply reply)
 	if (reply.status != POP3_ERR)
 		pop->mistakes = 0;
 	pop3_job_end(pop);
-	if (pop->failed_logins >= POP3_LOGINS || pop->mistakes >= POP3_MISTAKES)
+	if (pop->failed_logins >= pop3_host.max_login_failures ||
+	    pop->mistakes >= pop3_host.max_errors)
 		return TURN_CLOSE;
 	if (reply.starttls)
 		return TURN_STARTTLS;

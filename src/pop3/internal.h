@@ -10,8 +10,6 @@
 
 #define POP3_LINE      512  /* RFC 2449 §4 allows 255 */
 #define POP3_AUTH_LINE 4096 /* base64 of a PLAIN message */
-#define POP3_LOGINS    3
-#define POP3_MISTAKES  20
 #define POP3_MESSAGE   (128u << 20)
 
 enum pop3_state {

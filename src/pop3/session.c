@@ -97,7 +97,7 @@ struct pop3_reply pop3_cmd_user(struct pop3 *pop, struct cursor *args)
 		return pop3_syntax(pop, args);
 	if (!pop3_password_allowed(pop))
 		return pop3_err(NULL, "start TLS first");
-	if (++pop->users > 2 * POP3_LOGINS)
+	if (++pop->users > 2 * pop3_host.max_login_failures)
 		return pop3_err(NULL, "too many names");
 	pop->user = arena_copy(pop->s->arena, args->rest);
 	return pop3_ok("and the password?");

@@ -18,7 +18,9 @@ static const struct store_host setup = { .store = server_store,
 	.login = server_login,
 	.notify = notify,
 	.login_timeout_ms = 60000,
-	.idle_timeout_ms = 600000 };
+	.idle_timeout_ms = 600000,
+	.max_errors = 20,
+	.max_login_failures = 3 };
 
 static int server_begin(void **state)
 {

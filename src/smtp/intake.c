@@ -139,10 +139,29 @@ static void header_take(struct session *s, slice *octets)
 	}
 }
 
+/* Lines that are too long; in a BINARYMIME body there are none. */
+static bool lines_fit(struct transaction *tx, slice octets)
+{
+	while (smtp_conf->max_line && octets.n) {
+		size_t n = slice_find(octets, '\n');
+
+		tx->line += n;
+		if (tx->line > smtp_conf->max_line + (n < octets.n)) /* its CR */
+			return false;
+		if (n < octets.n)
+			tx->line = 0;
+		octets = slice_from(octets, n + 1);
+	}
+	return true;
+}
+
 void tx_add(struct session *s, slice octets)
 {
 	struct transaction *tx = ((struct smtp *)s->state)->tx;
 
+	if (!tx->refused.code && !(tx->flags & ENVELOPE_BINARY) && !lines_fit(tx, octets))
+		tx_refuse(tx, 554, "5.6.0", "a line of the message is longer than %zu octets",
+		    smtp_conf->max_line);
 	if (!tx->refused.code && !tx->header_over)
 		header_take(s, &octets);
 	if (tx->refused.code || !octets.n)

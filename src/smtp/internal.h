@@ -49,6 +49,7 @@ struct transaction {
 	struct spool_message *message; /* while its body comes */
 	struct data_reader data;
 	struct lines lines;
+	size_t line;          /* octets of the line that comes, where they are limited */
 	struct reply refused; /* code set: the message will be refused, its rest is dropped */
 	int64_t began_us;
 	struct spool_result result;

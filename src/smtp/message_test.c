@@ -241,6 +241,26 @@ static void a_full_disk_is_a_temporary_refusal(void **state)
 	quit(fd);
 }
 
+static void long_lines_are_refused_where_they_are_limited(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = { { "123456789\r\n1234567890\r\n\r\n1\r\n.\r\n", "250" },
+		{ "12345\r\n12345678901\r\n.\r\n", "554 5.6.0 a line" },
+		{ "12345\r\n\r\n123456789012345\r\n.\r\n", "554 5.6.0 a line" } };
+	int fd = greeted();
+
+	conf.max_line = 10;
+	for (size_t i = 0; i < 3; i++) {
+		expect(fd, "MAIL FROM:<s@x.test>\r\n", "250");
+		expect(fd, "RCPT TO:<alice@our.test>\r\n", "250");
+		expect(fd, "DATA\r\n", "354");
+		expect(fd, cases[i].text, cases[i].want);
+	}
+	quit(fd);
+	conf.max_line = 0;
+}
+
 static void too_large_a_header_is_refused(void **state)
 {
 	static char line[1000];
@@ -274,6 +294,7 @@ int main(void)
 		cmocka_unit_test(a_refused_chunk_is_counted_out),
 		cmocka_unit_test(a_chunk_without_a_usable_size_ends_the_connection),
 		cmocka_unit_test(chunks_in_every_split_make_the_same_message),
+		cmocka_unit_test(long_lines_are_refused_where_they_are_limited),
 		cmocka_unit_test(too_large_a_header_is_refused),
 		cmocka_unit_test(accepted_means_synced),
 		cmocka_unit_test(a_client_that_leaves_during_the_commit_harms_nothing),

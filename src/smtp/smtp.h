@@ -28,6 +28,7 @@ struct smtp_conf {
 	bool check_sender;           /* a login may only send as its own addresses */
 	enum smtp_policy vrfy, expn;
 	int max_errors, max_login_failures; /* of a session; then goodbye */
+	size_t max_line;                    /* octets of a line of a message; 0: any */
 	size_t max_header;                  /* octets of a message's header */
 	unsigned max_hops;                  /* Received fields of a message that comes in */
 	int command_timeout_ms, data_timeout_ms;

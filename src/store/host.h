@@ -25,6 +25,8 @@ struct store_host {
 	void (*notify)(void *worker, const struct store_notice *notice);
 	int login_timeout_ms; /* silence allowed between commands before the login */
 	int idle_timeout_ms;  /* and after it */
+	/* Malformed commands in a row, and wrong logins, until the session is closed. */
+	unsigned max_errors, max_login_failures;
 };
 
 /* The key that a session watches (session_watch) and that the role names (reactor_notice) for each

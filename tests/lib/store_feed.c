@@ -78,7 +78,9 @@ static void set_up(void (*init)(const struct store_host *host))
 		.find = host_find,
 		.notify = host_notify,
 		.login_timeout_ms = 60000,
-		.idle_timeout_ms = 60000 };
+		.idle_timeout_ms = 60000,
+		.max_errors = 20,
+		.max_login_failures = 3 };
 
 	log_open("fuzz", STDERR_FILENO, LOG_BUG);
 	if (!mkdtemp(folder))
