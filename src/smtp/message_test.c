@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "base/file.h"
+#include "queue/envelope.h"
 #include "queue/record.h"
 
 /* ---- a disk whose syncs can be kept waiting ---- */
@@ -28,31 +29,71 @@ int fdatasync(int fd)
 
 /* ---- messages ---- */
 
-/* Is the message that this reply speaks of in the spool, whole? */
-static void assert_kept(slice accepted, const char *end)
+/* The message that this reply speaks of, and its envelope, as they are in the spool. */
+static void read_kept(slice accepted, struct buf *envelope, struct buf *message)
 {
 	char path[400];
 	unsigned long long segment, place;
 	struct segment_file file;
 	struct record_head head;
-	struct buf envelope, message;
 	struct error error;
 
 	assert_int_equal(
 	    sscanf(accepted.p, "250 2.0.0 accepted as %llx-%llx", &segment, &place), 2);
 	snprintf(path, sizeof path, "%s/%016llx.seg", spool_path, segment);
 	int fd = open(path, O_RDONLY);
-	buf_init(&envelope, RECORD_ENVELOPE_MAX);
-	buf_init(&message, 1 << 20);
+	buf_init(envelope, RECORD_ENVELOPE_MAX);
+	buf_init(message, 1 << 20);
 	assert_true(segment_file_open(fd, segment, &file, &error));
-	assert_true(record_read_head(&file, place, &head, &envelope, &error));
-	assert_true(record_read_message(&file, &head, &message, &error));
+	assert_true(record_read_head(&file, place, &head, envelope, &error));
+	assert_true(record_read_message(&file, &head, message, &error));
+	close(fd);
+}
+
+/* Is it there, whole? */
+static void assert_kept(slice accepted, const char *end)
+{
+	struct buf envelope, message;
+
+	read_kept(accepted, &envelope, &message);
 	assert_true(slice_ends(buf_slice(&message), slice_of(end)));
 	assert_true(
 	    slice_starts(buf_slice(&message), SLICE("Received: from client.test ([127.0.0.1])")));
 	buf_free(&envelope);
 	buf_free(&message);
-	close(fd);
+}
+
+static void what_was_said_of_a_message_is_kept_with_it(void **state)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct buf encoded, message;
+	struct envelope e;
+	int fd = greeted();
+
+	(void)state;
+	expect(fd, "MAIL FROM:<j\xc3\xb6@x.test> SMTPUTF8 BODY=BINARYMIME RET=HDRS ENVID=a+2Bb\r\n",
+	    "250");
+	expect(fd, "RCPT TO:<alice@our.test> NOTIFY=DELAY,FAILURE ORCPT=rfc822;al+2Bice@x.test\r\n",
+	    "250");
+	expect(fd, "RCPT TO:<bob@our.test> NOTIFY=NEVER\r\n", "250");
+	expect(fd, "RCPT TO:<carol@our.test>\r\n", "250");
+	server_say(fd, "BDAT 6 LAST\r\n\r\na\nb\r");
+	read_kept(reply_within(fd, 5000), &encoded, &message);
+	assert_true(envelope_decode(buf_slice(&encoded), arena, &e));
+	assert_slice(e.sender, "j\xc3\xb6@x.test");
+	assert_int_equal(e.flags, ENVELOPE_UTF8 | ENVELOPE_BINARY | ENVELOPE_RETURN_HEADER);
+	assert_slice(e.id, "a+2Bb");
+	assert_int_equal(e.recipient_count, 3);
+	assert_int_equal(e.recipients[0].notify, NOTIFY_DELAY | NOTIFY_FAILURE);
+	assert_slice(e.recipients[0].original, "rfc822;al+2Bice@x.test");
+	assert_int_equal(e.recipients[1].notify, NOTIFY_NEVER);
+	assert_int_equal(e.recipients[2].notify, 0);
+	assert_int_equal(e.recipients[2].original.n, 0);
+	assert_true(slice_ends(buf_slice(&message), SLICE("\r\n\r\na\nb\r")));
+	buf_free(&encoded);
+	buf_free(&message);
+	arena_free(arena);
+	quit(fd);
 }
 
 static void begin_chunks(int fd)
@@ -290,6 +331,7 @@ static void too_large_a_header_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_said_of_a_message_is_kept_with_it),
 		cmocka_unit_test(chunks_make_one_message),
 		cmocka_unit_test(a_refused_chunk_is_counted_out),
 		cmocka_unit_test(a_chunk_without_a_usable_size_ends_the_connection),

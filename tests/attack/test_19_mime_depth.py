@@ -88,7 +88,7 @@ def read_all(server, number):
 
 @pytest.fixture(scope="module")
 def attacked():
-    server = hauberk.Server(hauberk.RELEASE, settings='smtp: { maxMessageSize = "128 MB"; };')
+    server = hauberk.Server(hauberk.RELEASE, settings='smtp: { maxMessageSize = "128 MB"; maxHeaderSize = "120 MB"; };')
     try:
         yield server.start().populate("bob", "carol")
         server.stop()

@@ -22,6 +22,8 @@ FOLDERS = {
 MEMORY = {role: {"hauberk-stats"} for role in FOLDERS}
 MEMORY["smtp"] |= {"certificate", "hauberk-shared"}
 MEMORY["imap"] |= {"certificate", "hauberk-shared"}
+MEMORY["deliver"] |= {"hauberk-shared"}
+MEMORY["control"] |= {"hauberk-shared"}
 MEMORY["main"] |= {"certificate", "key", "hauberk-shared"}
 # Groups beyond a user's own, as packaging/sysusers.conf says.
 GROUPS = {f"hauberk-{role}": set() for role in FOLDERS}
