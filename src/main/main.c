@@ -80,7 +80,7 @@ bool command_conf(const char *path, struct conf *conf_out, struct conf_origin *o
 	static struct arena *arena;
 
 	if (!arena)
-		arena = arena_new(1 << 20);
+		arena = arena_new(8 << 20);
 	bool read = conf_read(path, arena, conf_out, origin_out, complain, NULL);
 	/* Only what was read whole can be checked further. */
 	return read && conf_check(conf_out, origin_out, path, complain, NULL);

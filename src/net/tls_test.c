@@ -28,6 +28,7 @@ static void answer_sign(struct call *call)
 	struct message m;
 
 	message_get_text(&call->in);
+	message_get_number(&call->in);
 	slice digest = message_get_text(&call->in);
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
 	EVP_PKEY_sign_init(ctx);
@@ -53,8 +54,8 @@ static struct tls_context *make_context(void)
 	X509_sign(certificate, key, EVP_sha256());
 	PEM_write_bio_X509(bio, certificate);
 	long n = BIO_get_mem_data(bio, &pem);
-	struct tls_context *context = tls_context_new(
-	    (slice){ pem, (size_t)n }, SLICE("tls.default"), &tls_settings_usual, &error);
+	struct tls_pair pair = { { pem, (size_t)n }, SLICE("tls.default") };
+	struct tls_context *context = tls_context_new(&pair, 1, NULL, &tls_settings_usual, &error);
 	assert_non_null(context);
 	BIO_free(bio);
 	X509_free(certificate);
