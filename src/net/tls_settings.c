@@ -111,13 +111,14 @@ static bool names_cipher(slice token, const char *without)
 	return named;
 }
 
-/* Lists in the field shut out what OpenSSL has not had for years: "!RC4", "!DES-CBC3-SHA". */
+/* Lists in the field shut out, or put last, what OpenSSL has not had for years: "!RC4", "+MEDIUM". */
 static bool names_old(slice token)
 {
 	static const char *const old[] = { "RC4", "RC2", "IDEA", "DES", "3DES", "DES3", "CBC3",
-		"MD5", "SEED", "EXP", "EXPORT", "EXPORT40", "EXPORT56", "LOW", "SSLv2", "SSLv3",
-		"KRB5", "kDHr", "kDHd", "kDH", "aDH", "kECDHr", "kECDHe", "kECDH", "aECDH", "FZA",
-		"DSS", "aDSS", "GOST89MAC", "eNULL", "NULL", "kRSA", "kRSAPSK", "kGOST", "aGOST" };
+		"MD5", "SEED", "EXP", "EXPORT", "EXPORT40", "EXPORT56", "LOW", "MEDIUM", "SSLv2",
+		"SSLv3", "KRB5", "kDHr", "kDHd", "kDH", "aDH", "kECDHr", "kECDHe", "kECDH", "aECDH",
+		"FZA", "DSS", "aDSS", "GOST89MAC", "eNULL", "NULL", "kRSA", "kRSAPSK", "kGOST",
+		"aGOST" };
 
 	while (token.n) {
 		size_t end = 0;
@@ -141,8 +142,9 @@ static bool is_command(slice token)
 
 static bool check_token(slice token, struct error *error)
 {
-	bool away = token.p[0] == '!' || token.p[0] == '-';
-	slice name = slice_from(token, away || token.p[0] == '+' ? 1 : 0);
+	/* takes away, or only behind others */
+	bool away = strchr("!-+", token.p[0]) != NULL;
+	slice name = slice_from(token, away ? 1 : 0);
 
 	if (is_command(token))
 		return true;
