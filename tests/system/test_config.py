@@ -131,7 +131,7 @@ COMMANDS = {
     "serve": (), "status": (), "version": (), "config": ("check", "show"),
     "domain": ("add", "list", "remove"),
     "account": ("add", "list", "passwd", "enable", "disable", "remove"),
-    "alias": ("add", "list", "remove"),
+    "alias": ("add", "list", "remove"), "tls": ("check",),
 }
 
 
