@@ -418,11 +418,13 @@ static void renew_next(void)
 	tell(next, &m, -1);
 }
 
-/* keys has all new keys: now the others may use their certificates. */
+/* keys has all new keys: now the others may use their certificates. One that ended meanwhile (no answer) has
+ * a successor, which is given them at its start and is waited for by whoever asks. */
 static void publish_certificates(void *context, bool ok, struct message_reader *in)
 {
-	(void)in;
-	for (int i = 0; ok && (intptr_t)context == sv.now.key_number && i < sv.count; i++)
+	bool taken = ok || !in;
+
+	for (int i = 0; taken && (intptr_t)context == sv.now.key_number && i < sv.count; i++)
 		if (sv.children[i].pid && has_sessions(&sv.children[i]))
 			tell_descriptor(&sv.children[i], "certificates", sv.now.tls.public_fd);
 }
@@ -433,8 +435,10 @@ static void publish_keys(void)
 
 	message_begin(&m, MESSAGE_DESCRIPTOR);
 	message_put_text(&m, SLICE("keys"));
-	peers_request(sv.peers, ROLE_KEYS, 0, &m, sv.now.tls.keys_fd, publish_certificates,
-	    (void *)(intptr_t)sv.now.key_number);
+	void *number = (void *)(intptr_t)sv.now.key_number;
+	if (!peers_request(
+		sv.peers, ROLE_KEYS, 0, &m, sv.now.tls.keys_fd, publish_certificates, number))
+		publish_certificates(number, false, NULL);
 	message_free(&m);
 }
 

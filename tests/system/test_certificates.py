@@ -1,7 +1,8 @@
 """Several certificates: ECDSA and RSA side by side, and those of hosts that clients ask for by name."""
+import os
 import re
-import socket
-import ssl
+import signal
+import subprocess
 import time
 
 import pytest
@@ -106,6 +107,27 @@ def test_an_rsa_certificate_may_come_with_a_reload(new_server, binary):
     hauberk.wait_for("it", lambda: all("new.example" in shown(here, "own") for _ in range(4)))
 
 
+def test_a_reload_is_not_lost_where_the_role_keys_dies_with_it(pairs):
+    """Before it has taken the new keys, or while it is not there."""
+    pairs.server.expected.add("role.died")
+    for i in range(6):
+        new = make(pairs.folder, f"new{i}.example", "rsa")
+        for path, other in zip(pairs.two[1], new):
+            path.write_bytes(other.read_bytes())
+        keys = next(row["pid"] for row in pairs.server.status() if row["role"] == "keys")
+        before = pairs.server.log().count(" reloaded ")
+        if i % 2:
+            os.kill(keys, signal.SIGKILL)
+            pairs.server.process.send_signal(signal.SIGHUP)
+        else:
+            os.kill(keys, signal.SIGSTOP)
+            pairs.server.process.send_signal(signal.SIGHUP)
+            hauberk.wait_for("the reload", lambda: pairs.server.log().count(" reloaded ") > before)
+            os.kill(keys, signal.SIGKILL)
+        hauberk.wait_for("the new one", lambda: all(f"new{i}.example" in shown(pairs, "rsa") for _ in range(4)), 40)
+        hauberk.wait_for("all to be ready", pairs.server.ready, 40)
+
+
 # ---- hosts ----
 
 HOSTS = {"mail.one.example": "one", "MAIL.One.Example": "one", "one.example": "one", "x.two.example": "two",
@@ -151,7 +173,6 @@ def test_hosts_are_the_same_on_every_protocol(hosts, listener, protocol):
 
 
 def openssl_to(server, listener, protocol, *words):
-    import subprocess
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{server.ports[listener]}",
                            *(("-starttls", protocol) if protocol else ()), *words], input="QUIT\r\n",
                           capture_output=True, text=True, errors="replace", timeout=60)
