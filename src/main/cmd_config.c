@@ -12,7 +12,7 @@ static void say(void *context, const char *text)
 
 static int show(const struct conf *conf, const struct conf_origin *origin, const char *path)
 {
-	struct arena *arena = arena_new(1 << 20);
+	struct arena *arena = arena_new(8 << 20);
 
 	for (size_t i = 0; i < conf_row_count; i++) {
 		const struct conf_row *row = &conf_rows[i];
@@ -22,6 +22,13 @@ static int show(const struct conf *conf, const struct conf_origin *origin, const
 			printf("  # %s:%d\n", path, origin->lines[i]);
 		else
 			printf("  # default\n");
+	}
+	for (int i = 0; i < conf->certificate_count; i++) {
+		printf("certificate {");
+		for (size_t j = 0; j < conf_certificate_row_count; j++)
+			printf(" %s = %s;", conf_certificate_rows[j].name,
+			    conf_text(&conf_certificate_rows[j], &conf->certificates[i], arena));
+		printf(" }\n");
 	}
 	for (int i = 0; i < conf->listener_count; i++) {
 		printf("listener {");

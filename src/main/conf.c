@@ -83,10 +83,11 @@ static bool set_choice(const struct conf_row *row, const char **value_out, slice
 }
 
 /* Values go into logs, Received fields and sockets' names. */
-static bool is_text(slice text)
+static bool is_text(slice text, bool list)
 {
 	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f)
+		if (((unsigned char)text.p[i] < ' ' && !(list && text.p[i] == '\n')) ||
+		    text.p[i] == 0x7f)
 			return false;
 	return true;
 }
@@ -110,10 +111,11 @@ bool conf_set(
 
 	switch (row->type) {
 	case CONF_TEXT:
+	case CONF_TEXTS:
 		if ((int64_t)text.n < row->least || (int64_t)text.n > row->most)
 			return error_input(error, "%s has %zu octets, but must have %lld to %lld",
 			    row->name, text.n, (long long)row->least, (long long)row->most);
-		if (!is_text(text))
+		if (!is_text(text, row->type == CONF_TEXTS))
 			return error_input(error, "%s has a control character", row->name);
 		*(const char **)value = arena_str(arena, text);
 		return true;
@@ -144,6 +146,7 @@ const char *conf_value(const struct conf_row *row, const void *where, struct are
 
 	switch (row->type) {
 	case CONF_TEXT:
+	case CONF_TEXTS:
 	case CONF_CHOICE:
 	case CONF_IPS:
 		return *(const char *const *)value;
@@ -159,22 +162,38 @@ const char *conf_value(const struct conf_row *row, const void *where, struct are
 	return "";
 }
 
+static const char *quoted(slice text, struct arena *arena)
+{
+	char *out = arena_alloc(arena, 2 * text.n + 3);
+	size_t n = 0;
+
+	out[n++] = '"';
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '"' || text.p[i] == '\\')
+			out[n++] = '\\';
+		out[n++] = text.p[i];
+	}
+	out[n++] = '"';
+	out[n] = '\0';
+	return out;
+}
+
 const char *conf_text(const struct conf_row *row, const void *where, struct arena *arena)
 {
-	const char *value = conf_value(row, where, arena);
-	size_t n = 0;
+	const char *value = conf_value(row, where, arena), *list = "[ ";
+	slice rest = slice_of(value);
 
 	if (row->type == CONF_BOOL || row->type == CONF_NUMBER ||
 	    (row->type == CONF_SIZE && !strchr(value, ' ')))
 		return value;
-	char *text = arena_alloc(arena, 2 * strlen(value) + 3);
-	text[n++] = '"';
-	for (; *value; value++) {
-		if (*value == '"' || *value == '\\')
-			text[n++] = '\\';
-		text[n++] = *value;
+	if (row->type != CONF_TEXTS || !strchr(value, '\n'))
+		return quoted(rest, arena);
+	while (rest.n) {
+		size_t end = slice_find(rest, '\n');
+
+		list = arena_printf(arena, "%s%s%s", list, quoted(slice_head(rest, end), arena),
+		    end < rest.n ? ", " : " ]");
+		rest = slice_from(rest, end + 1);
 	}
-	text[n++] = '"';
-	text[n] = '\0';
-	return text;
+	return list;
 }

@@ -11,21 +11,30 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "net/session.h"
+#include "net/tls_hosts.h"
 #include "net/tls_settings.h"
 #include "proc/limits.h"
 #include "proc/role.h"
 
-#define CONF_LISTENERS 32
+#define CONF_LISTENERS    32
+#define CONF_CERTIFICATES 1000
 
 /* What is allowed in handshakes. The files' texts are main's; roles get what is in them. */
 struct conf_tls {
-	const char *certificate, *key; /* files; "": none */
+	const char *certificate, *key; /* files, with line feeds between them; "": none */
 	const char *allowed_versions;  /* "TLSv1.2 TLSv1.3" */
 	const char *cipher_suite, *cipher_suite13;
 	bool server_order;
 	const char *client_auth; /* "no", "optional", "required" */
 	const char *client_ca;   /* file */
 	int64_t client_depth;
+	bool tickets;
+};
+
+/* What is shown to those who ask for one of these names. */
+struct conf_certificate {
+	const char *names; /* with line feeds between them; "": those in the certificates */
+	const char *certificate, *key;
 };
 
 struct conf_listener {
@@ -48,6 +57,7 @@ struct conf {
 	const char *log_target; /* "stderr", "journal", "file" */
 	const char *log_file;   /* "": none */
 	struct conf_tls tls;
+	int64_t ticket_lifetime_ms;
 	const char *auth_scram;
 	bool auth_scram_plus;
 	int64_t auth_max_failures, auth_failure_window_ms;
@@ -67,14 +77,26 @@ struct conf {
 	int64_t deliver_workers;
 	struct conf_listener listeners[CONF_LISTENERS];
 	int listener_count;
+	struct conf_certificate *certificates;
+	int certificate_count;
 };
 
-enum conf_type { CONF_TEXT, CONF_NUMBER, CONF_SIZE, CONF_TIME, CONF_BOOL, CONF_CHOICE, CONF_IPS };
+/* CONF_TEXTS: one text, or a list of them, which is kept with line feeds between them. */
+enum conf_type {
+	CONF_TEXT,
+	CONF_TEXTS,
+	CONF_NUMBER,
+	CONF_SIZE,
+	CONF_TIME,
+	CONF_BOOL,
+	CONF_CHOICE,
+	CONF_IPS
+};
 
 struct conf_row {
 	const char *name; /* "smtp.maxMessageSize"; of a listener: "port" */
 	enum conf_type type;
-	size_t offset;        /* in struct conf, or struct conf_listener */
+	size_t offset;        /* in struct conf, conf_listener or conf_certificate */
 	int64_t least, most;  /* numbers, octets, milliseconds */
 	const char *fallback; /* as written in a file; NULL: must be given */
 	const char *choices;  /* "a|b|c" */
@@ -88,6 +110,8 @@ extern const struct conf_row conf_rows[];
 extern const size_t conf_row_count;
 extern const struct conf_row conf_listener_rows[];
 extern const size_t conf_listener_row_count;
+extern const struct conf_row conf_certificate_rows[];
+extern const size_t conf_certificate_row_count;
 
 #define CONF_ROWS          96
 #define CONF_LISTENER_ROWS 24
@@ -97,6 +121,7 @@ struct conf_origin {
 	int lines[CONF_ROWS]; /* by row */
 	int listeners[CONF_LISTENERS];
 	int listener_lines[CONF_LISTENERS][CONF_LISTENER_ROWS];
+	int certificates[CONF_CERTIFICATES];
 };
 
 /* Reads the file. Every mistake is said with file and line through complain(context, text); false when
@@ -114,6 +139,17 @@ void conf_warn(const struct conf *conf, const struct conf_origin *origin, const 
 /* conf_tls.c: the part of both that is about TLS. */
 bool conf_tls_check(const struct conf *conf, const struct conf_origin *origin, const char *path,
     void (*complain)(void *context, const char *text), void *context);
+/* A certificate's file and its key's. */
+struct conf_pair {
+	const char *certificate, *key;
+};
+/* The pairs of two settings of one place, into out (room for TLS_PAIRS); how many; -1 and error when they
+ * are not as many, or too many. */
+int conf_pairs(const char *certificates, const char *keys, struct arena *arena,
+    struct conf_pair *out, struct error *error);
+/* Adds the names that it is shown for, in lower case with line feeds between them. */
+bool conf_certificate_names(
+    const struct conf_certificate *c, struct arena *arena, struct buf *out, struct error *error);
 /* What net/ is told of it; client_ca is the content of that file. */
 struct tls_settings conf_tls_settings(const struct conf_tls *tls, slice client_ca);
 /* Sets one row's value from text; false and a text of what is wrong. */

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (ftruncate(fd, 0) < 0 || (size && pwrite(fd, data, size, 0) < 0))
 		return 0;
-	arena = arena_new(1 << 20);
+	arena = arena_new(8 << 20);
 	if (conf_read(path, arena, &conf, &origin, ignore, NULL)) {
 		check_rows(&conf, arena);
 		conf_check(&conf, &origin, path, ignore, NULL);

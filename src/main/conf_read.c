@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+
 /* What a file may cost: it is also read by a server that runs. */
-#define FILE_MOST     (256 << 10)
+#define FILE_MOST     (512 << 10)
 #define MISTAKES_MOST 100 /* that are told */
 #define NAME_MOST     60  /* of a group with settings inside: no setting's name is longer */
 
@@ -75,6 +77,26 @@ static void unknown(
 		 : arena_printf(r->arena, "there is no setting \"%s\"; see hauberk.conf(5)", name));
 }
 
+/* [ "a", "b" ], with line feeds between them; NULL: not all are texts with something in them. */
+static const char *list_text(struct reader *r, const config_setting_t *s)
+{
+	struct buf all;
+	bool ok = config_setting_length(s) > 0;
+
+	buf_init(&all, FILE_MOST);
+	for (int i = 0; ok && i < config_setting_length(s); i++) {
+		const char *text = config_setting_get_string_elem(s, i);
+
+		ok = text && text[0] && !strchr(text, '\n');
+		if (i)
+			buf_addc(&all, '\n');
+		buf_adds(&all, ok ? text : "");
+	}
+	const char *text = ok ? arena_str(r->arena, buf_slice(&all)) : NULL;
+	buf_free(&all);
+	return text;
+}
+
 /* The value as text, whatever libconfig took it for. */
 static const char *value_text(struct reader *r, const config_setting_t *s)
 {
@@ -95,12 +117,17 @@ static void read_row(
     struct reader *r, const struct conf_row *row, void *where, const config_setting_t *s)
 {
 	int line = (int)config_setting_source_line(s);
-	const char *text = value_text(r, s);
+	bool list = config_setting_is_array(s) || config_setting_is_list(s);
+	bool lists = row->type == CONF_TEXTS;
+	const char *text = list && lists ? list_text(r, s) : value_text(r, s);
 	struct error error;
 
 	if (!text)
-		complain_at(
-		    r, line, arena_printf(r->arena, "%s must be a single value", row->name));
+		complain_at(r, line,
+		    arena_printf(r->arena,
+			lists ? "%s must be a text, or a list [ \"a\", \"b\" ]"
+			      : "%s must be a single value",
+			row->name));
 	else if (!conf_set(row, where, slice_of(text), r->arena, &error))
 		complain_at(r, line, error.said);
 }
@@ -122,40 +149,73 @@ static void read_setting(struct reader *r, const char *name, const config_settin
 	}
 }
 
-static void read_listener(struct reader *r, const config_setting_t *s)
+/* The rows of one group of a list; lines, one a row, are filled where it is not NULL. */
+static void read_rows(struct reader *r, const struct conf_row *rows, size_t n, void *where,
+    int *lines, const config_setting_t *s, const char *what)
 {
-	int n = r->conf->listener_count++, *lines = r->origin->listener_lines[n];
-	struct conf_listener *l = &r->conf->listeners[n];
-	int line = (int)config_setting_source_line(s);
+	bool given[CONF_LISTENER_ROWS] = { false };
 	struct error error;
-
-	r->origin->listeners[n] = line;
 
 	for (int i = 0; i < config_setting_length(s); i++) {
 		const config_setting_t *one = config_setting_get_elem(s, (unsigned)i);
 		const char *name = config_setting_name(one);
-		const struct conf_row *row = conf_row_find(
-		    conf_listener_rows, conf_listener_row_count, slice_of(name ? name : ""));
+		const struct conf_row *row = conf_row_find(rows, n, slice_of(name ? name : ""));
 
 		if (!row) {
-			unknown(r, conf_listener_rows, conf_listener_row_count, name ? name : "",
-			    (int)config_setting_source_line(one));
+			unknown(r, rows, n, name ? name : "", (int)config_setting_source_line(one));
 			continue;
 		}
-		lines[row - conf_listener_rows] = (int)config_setting_source_line(one);
-		read_row(r, row, l, one);
+		given[row - rows] = true;
+		if (lines)
+			lines[row - rows] = (int)config_setting_source_line(one);
+		read_row(r, row, where, one);
 	}
-	for (size_t i = 0; i < conf_listener_row_count; i++) {
-		const struct conf_row *row = &conf_listener_rows[i];
-
-		if (lines[i] || row->inherits)
+	for (const struct conf_row *row = rows; row < rows + n; row++) {
+		if (given[row - rows] || row->inherits)
 			continue;
 		if (row->fallback)
-			conf_set(row, l, slice_of(row->fallback), r->arena, &error);
+			conf_set(row, where, slice_of(row->fallback), r->arena, &error);
 		else
-			complain_at(r, line,
+			complain_at(r, (int)config_setting_source_line(s),
 			    arena_printf(
-				r->arena, "this listener has no \"%s\": %s", row->name, row->help));
+				r->arena, "this %s has no \"%s\": %s", what, row->name, row->help));
+	}
+}
+
+static void read_listener(struct reader *r, const config_setting_t *s)
+{
+	int n = r->conf->listener_count++;
+
+	r->origin->listeners[n] = (int)config_setting_source_line(s);
+	read_rows(r, conf_listener_rows, conf_listener_row_count, &r->conf->listeners[n],
+	    r->origin->listener_lines[n], s, "listener");
+}
+
+static void read_certificates(struct reader *r, const config_setting_t *list)
+{
+	int n = config_setting_type(list) == CONFIG_TYPE_LIST ? config_setting_length(list) : -1;
+
+	if (n < 0 || n > CONF_CERTIFICATES) {
+		complain_at(r, (int)config_setting_source_line(list),
+		    n < 0 ? "certificates is written ( { ... }, { ... } )"
+			  : "more certificates than 1000");
+		return;
+	}
+	r->conf->certificates = ARENA_ARRAY(r->arena, struct conf_certificate, (size_t)n + 1);
+	r->conf->certificate_count = 0;
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *one = config_setting_get_elem(list, (unsigned)i);
+		int line = (int)config_setting_source_line(one);
+
+		if (config_setting_type(one) != CONFIG_TYPE_GROUP) {
+			complain_at(
+			    r, line, "a certificate is written { certificate = ...; key = ...; }");
+			continue;
+		}
+		int at = r->conf->certificate_count++;
+		r->origin->certificates[at] = line;
+		read_rows(r, conf_certificate_rows, conf_certificate_row_count,
+		    &r->conf->certificates[at], NULL, one, "certificate");
 	}
 }
 
@@ -190,6 +250,8 @@ static void read_group(struct reader *r, const char *prefix, const config_settin
 
 		if (!prefix[0] && strcmp(name, "listeners") == 0)
 			read_listeners(r, s);
+		else if (!prefix[0] && strcmp(name, "certificates") == 0)
+			read_certificates(r, s);
 		else
 			read_setting(
 			    r, prefix[0] ? arena_printf(r->arena, "%s.%s", prefix, name) : name, s);
@@ -249,7 +311,7 @@ bool conf_read(const char *path, struct arena *arena, struct conf *conf_out,
 		return false;
 	}
 	if (stat(path, &st) == 0 && st.st_size > FILE_MOST) {
-		complain(context, arena_printf(arena, "%s: larger than 256 KB", path));
+		complain(context, arena_printf(arena, "%s: larger than 512 KB", path));
 		return false;
 	}
 	config_init(&config);

@@ -10,6 +10,7 @@
 #define LAT(member) offsetof(struct conf_listener, member)
 #define TAT(member) (AT(tls) + offsetof(struct conf_tls, member))
 #define HAT(member) (LAT(handshake) + offsetof(struct conf_tls, member))
+#define CAT(member) offsetof(struct conf_certificate, member)
 #define KIB         1024LL
 #define SECOND      1000LL
 
@@ -43,10 +44,10 @@ const struct conf_row conf_rows[] = {
 	    "where they go: standard error, systemd's journal with a field for each key, or logFile" },
 	{ "logFile", CONF_TEXT, AT(log_file), 0, 4000, "", NULL, 0,
 	    "file that is appended to, and opened again at SIGHUP, after it was renamed" },
-	{ "tls.certificate", CONF_TEXT, TAT(certificate), 0, 4000, "", NULL, 0,
-	    "file with the certificate chain in PEM, leaf first; ECDSA" },
-	{ "tls.key", CONF_TEXT, TAT(key), 0, 4000, "", NULL, 0,
-	    "file with the private key of the certificate in PEM" },
+	{ "tls.certificate", CONF_TEXTS, TAT(certificate), 0, 4000, "", NULL, 0,
+	    "file with the certificate chain in PEM, leaf first; or two, one ECDSA and one RSA (2048 bits or more), [ \"a.pem\", \"b.pem\" ]" },
+	{ "tls.key", CONF_TEXTS, TAT(key), 0, 4000, "", NULL, 0,
+	    "file with the private key of the certificate in PEM; of two, two in the same order" },
 	{ "tls.allowedVersions", CONF_TEXT, TAT(allowed_versions), 1, 100, "TLSv1.2 TLSv1.3", NULL, 0,
 	    "versions spoken, of TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; the first two are outdated (RFC 8996)" },
 	{ "tls.cipherSuite", CONF_TEXT, TAT(cipher_suite), 1, 2000, "DEFAULT", NULL, 0,
@@ -62,6 +63,10 @@ const struct conf_row conf_rows[] = {
 	    "file with the certificates in PEM of those who sign clients' certificates" },
 	{ "tls.clientDepth", CONF_NUMBER, TAT(client_depth), 0, 20, "5", NULL, 0,
 	    "most authorities between one of clientCA and a client's certificate" },
+	{ "tls.sessionTickets", CONF_BOOL, TAT(tickets), 0, 0, "true", NULL, 0,
+	    "let clients resume their TLS session, at any process, without the private key being asked" },
+	{ "tls.ticketLifetime", CONF_TIME, AT(ticket_lifetime_ms), 1 * SECOND, 7 * 24 * 3600 * SECOND, "12 h", NULL, SMTP | IMAP,
+	    "how long a session may be resumed; so often there is a new key for tickets" },
 	{ "auth.scram", CONF_CHOICE, AT(auth_scram), 0, 0, "auto", "auto|yes|no", SMTP | IMAP,
 	    "offer SCRAM-SHA-256; auto: while every account has a verifier for it" },
 	{ "auth.scramPlus", CONF_BOOL, AT(auth_scram_plus), 0, 0, "true", NULL, SMTP | IMAP,
@@ -149,9 +154,9 @@ const struct conf_row conf_listener_rows[] = {
 	SIX_LIMITS("", LAT(limits), "0", SMTP | IMAP),
 	{ "proxyFrom", CONF_IPS, LAT(proxy_from), 0, 0, "", NULL, SMTP | IMAP,
 	    "addresses of load balancers, whose connections begin with a PROXY header (version 1 or 2)" },
-	{ "certificate", CONF_TEXT, HAT(certificate), 0, 4000, "", NULL, 0,
-	    "file with its own certificate chain in PEM, leaf first; ECDSA", "tls.certificate" },
-	{ "key", CONF_TEXT, HAT(key), 0, 4000, "", NULL, 0,
+	{ "certificate", CONF_TEXTS, HAT(certificate), 0, 4000, "", NULL, 0,
+	    "file with its own certificate chain in PEM, leaf first; or two", "tls.certificate" },
+	{ "key", CONF_TEXTS, HAT(key), 0, 4000, "", NULL, 0,
 	    "file with the private key of its own certificate in PEM", "tls.key" },
 	{ "allowedVersions", CONF_TEXT, HAT(allowed_versions), 1, 100, "", NULL, SMTP | IMAP,
 	    "versions of TLS spoken", "tls.allowedVersions" },
@@ -168,8 +173,21 @@ const struct conf_row conf_listener_rows[] = {
 	    "file with the certificates in PEM of those who sign clients' certificates", "tls.clientCA" },
 	{ "clientDepth", CONF_NUMBER, HAT(client_depth), 0, 20, "", NULL, SMTP | IMAP,
 	    "most authorities between one of clientCA and a client's certificate", "tls.clientDepth" },
+	{ "sessionTickets", CONF_BOOL, HAT(tickets), 0, 0, "", NULL, SMTP | IMAP,
+	    "let clients resume their TLS session", "tls.sessionTickets" },
 };
 const size_t conf_listener_row_count = sizeof conf_listener_rows / sizeof conf_listener_rows[0];
+
+const struct conf_row conf_certificate_rows[] = {
+	{ "names", CONF_TEXTS, CAT(names), 0, 8000, "", NULL, 0,
+	    "hosts that it is shown for, \"*.example.org\" for all directly below; those in the certificate unless given" },
+	{ "certificate", CONF_TEXTS, CAT(certificate), 1, 4000, NULL, NULL, 0,
+	    "file with the certificate chain in PEM, leaf first; or two, one ECDSA and one RSA" },
+	{ "key", CONF_TEXTS, CAT(key), 1, 4000, NULL, NULL, 0,
+	    "file with the private key of the certificate in PEM; of two, two in the same order" },
+};
+const size_t conf_certificate_row_count =
+    sizeof conf_certificate_rows / sizeof conf_certificate_rows[0];
 /* clang-format on */
 
 _Static_assert(sizeof conf_rows / sizeof conf_rows[0] <= CONF_ROWS, "no line for each row");

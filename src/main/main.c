@@ -22,7 +22,8 @@ static const struct command command_version = { "version", "print the version",
 	"usage: hauberk version\n", run_version };
 
 static const struct command *const commands[] = { &command_serve, &command_status, &command_config,
-	&command_domain, &command_account, &command_alias, &command_access, &command_version };
+	&command_domain, &command_account, &command_alias, &command_access, &command_tls,
+	&command_version };
 
 static void usage(FILE *out)
 {
@@ -80,7 +81,7 @@ bool command_conf(const char *path, struct conf *conf_out, struct conf_origin *o
 	static struct arena *arena;
 
 	if (!arena)
-		arena = arena_new(1 << 20);
+		arena = arena_new(8 << 20);
 	bool read = conf_read(path, arena, conf_out, origin_out, complain, NULL);
 	/* Only what was read whole can be checked further. */
 	return read && conf_check(conf_out, origin_out, path, complain, NULL);

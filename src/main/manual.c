@@ -49,6 +49,19 @@ static const char middle[] =
     "is a list in parentheses; each of its groups is a socket that is listened on.\n"
     ".Bl -tag -width Ds\n";
 
+static const char certificates[] =
+    ".El\n"
+    ".Sh CERTIFICATES\n"
+    "The setting\n"
+    ".Cm certificates\n"
+    "is a list in parentheses, of at most 1000 groups; each is shown, on every listener with TLS, to\n"
+    "clients that ask for one of its hosts by name (SNI): first the exact name, then a wildcard.\n"
+    "Everybody else is shown the certificate of the listener or of the group\n"
+    ".Cm tls .\n"
+    "Clients of a mail domain that ask for the domain's name are served by adding a certificate\n"
+    "for that name.\n"
+    ".Bl -tag -width Ds\n";
+
 static const char tail[] =
     ".El\n"
     ".Sh FILES\n"
@@ -73,6 +86,12 @@ static const char tail[] =
     "\t  submission = true; },\n"
     "\t{ protocol = \"imap\"; address = \"::\"; port = 993; tls = \"always\"; }\n"
     ");\n"
+    "certificates = (\n"
+    "\t{ certificate = \"/etc/hauberk/example.net.pem\"; key = \"/etc/hauberk/example.net.key\"; },\n"
+    "\t{ names = [ \"mail.example.com\" ];\n"
+    "\t  certificate = [ \"/etc/hauberk/com-ec.pem\", \"/etc/hauberk/com-rsa.pem\" ];\n"
+    "\t  key = [ \"/etc/hauberk/com-ec.key\", \"/etc/hauberk/com-rsa.key\" ]; }\n"
+    ");\n"
     ".Ed\n"
     ".Sh SEE ALSO\n"
     ".Xr hauberk 8\n";
@@ -93,6 +112,7 @@ static void put_text(FILE *out, const char *text)
 static void put_range(FILE *out, const struct conf_row *row)
 {
 	static const char *const types[] = { [CONF_TEXT] = "text",
+		[CONF_TEXTS] = "text or list of texts",
 		[CONF_NUMBER] = "number",
 		[CONF_SIZE] = "size",
 		[CONF_TIME] = "time",
@@ -133,5 +153,8 @@ void manual_write(FILE *out)
 	fputs(middle, out);
 	for (size_t i = 0; i < conf_listener_row_count; i++)
 		put_row(out, &conf_listener_rows[i]);
+	fputs(certificates, out);
+	for (size_t i = 0; i < conf_certificate_row_count; i++)
+		put_row(out, &conf_certificate_rows[i]);
 	fputs(tail, out);
 }

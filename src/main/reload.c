@@ -118,7 +118,8 @@ bool reload_open(const struct supervised *now, const struct conf *conf, struct s
 {
 	*next = *now;
 	next->conf = conf;
-	if (!open_tls(conf, &next->tls, error))
+	next->key_number++;
+	if (!open_tls(conf, next->key_number, &next->tls, error))
 		return false;
 	for (int i = 0; i < CONF_LISTENERS; i++)
 		next->listener_fds[i] = -1;

@@ -4,8 +4,8 @@
  *     if (!role_tls_start(start, listeners, n, error)) ...   (before the sandbox lock)
  *     role_tls_serve(reactor);                               (when it has the listeners)
  *
- * main sends "certificate KEY LISTENER" and "clientCA LISTENER" as descriptors, and again, the clientCA
- * first, when the files were renewed; KEY is the name of the private key in the role keys.
+ * main sends two descriptors, and each again when it has changed: "certificates" (open_tls.h) and
+ * "tickets", the keys of session tickets (tickets.h).
  */
 #ifndef MAIN_ROLE_TLS_H
 #define MAIN_ROLE_TLS_H
@@ -18,8 +18,8 @@ bool role_tls_start(
     struct role_start *start, const struct listener *listeners, int n, struct error *error);
 /* Hands them over. */
 void role_tls_serve(struct reactor *reactor);
-/* A descriptor that came while serving. That of a listener which is not here is left alone: it is one of
- * the configuration that this process is about to make room for. */
+/* A descriptor that came while serving. What is said of listeners which are not here is left alone: they are
+ * of the configuration that this process is about to make room for. On failure all stays as it is. */
 bool role_tls_take(const char *name, int fd, struct error *error);
 
 #endif

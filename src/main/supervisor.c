@@ -115,38 +115,16 @@ static bool serves(enum role role, const struct conf_listener *l)
 	return (role == ROLE_SMTP && smtp) || (role == ROLE_IMAP && !smtp);
 }
 
-/* "tls.3.0": of the third reload, the first listener's. */
-static const char *key_name(int pair, struct arena *arena)
+/* What one needs who shakes hands. */
+static void tell_tls(struct child *c)
 {
-	return arena_printf(arena, "tls.%d.%d", sv.now.key_number, pair);
+	tell_descriptor(c, "tickets", sv.now.tickets.fd);
+	tell_descriptor(c, "certificates", sv.now.tls.public_fd);
 }
 
-/* The clients' authorities first: with the certificate everything is put to use (role_tls.h). */
-static void tell_certificate(struct child *c, int i, struct arena *arena)
+static bool has_sessions(const struct child *c)
 {
-	const struct open_tls *t = &sv.now.tls;
-	const char *name = open_listener_name(&sv.now.conf->listeners[i], arena);
-	int pair = t->pair[i];
-
-	if (pair < 0)
-		return;
-	tell_descriptor(c, arena_printf(arena, "clientCA %s", name), t->client_ca_fds[i]);
-	tell_descriptor(c, arena_printf(arena, "certificate %s %s", key_name(pair, arena), name),
-	    t->certificate_fds[pair]);
-}
-
-static void tell_certificates(struct child *c, struct arena *arena)
-{
-	for (int i = 0; i < sv.now.conf->listener_count; i++)
-		if (serves(c->role, &sv.now.conf->listeners[i]))
-			tell_certificate(c, i, arena);
-}
-
-static void tell_keys(struct child *c, struct arena *arena)
-{
-	for (int i = 0; i < CONF_LISTENERS; i++)
-		tell_descriptor(
-		    c, arena_printf(arena, "key %s", key_name(i, arena)), sv.now.tls.key_fds[i]);
+	return c->role == ROLE_SMTP || c->role == ROLE_IMAP;
 }
 
 static void tell_log(struct child *c)
@@ -175,11 +153,11 @@ static void tell_settings(struct child *c)
 	if (c->role == ROLE_CONTROL)
 		tell_descriptor(c, "control", sv.now.control_fd);
 	if (c->role == ROLE_KEYS)
-		tell_keys(c, arena);
-	if (c->role == ROLE_SMTP || c->role == ROLE_IMAP || c->role == ROLE_DELIVER ||
-	    c->role == ROLE_CONTROL)
+		tell_descriptor(c, "keys", sv.now.tls.keys_fd);
+	if (has_sessions(c) || c->role == ROLE_DELIVER || c->role == ROLE_CONTROL)
 		tell_descriptor(c, "shared", sv.now.shared_fd);
-	tell_certificates(c, arena);
+	if (has_sessions(c))
+		tell_tls(c);
 	arena_free(arena);
 }
 
@@ -440,40 +418,38 @@ static void renew_next(void)
 	tell(next, &m, -1);
 }
 
-/* New keys that the role keys has not taken yet, of the newest reload. */
-static int keys_left;
-
-/* keys has all new keys: now the others may use their certificates. */
+/* keys has all new keys: now the others may use their certificates. One that ended meanwhile (no answer) has
+ * a successor, which is given them at its start and is waited for by whoever asks. */
 static void publish_certificates(void *context, bool ok, struct message_reader *in)
 {
-	struct arena *arena = arena_new(256 * 1024);
+	bool taken = ok || !in;
 
-	(void)in;
-	if (ok && (intptr_t)context == sv.now.key_number && --keys_left == 0)
-		for (int i = 0; i < sv.count; i++)
-			if (sv.children[i].pid)
-				tell_certificates(&sv.children[i], arena);
-	arena_free(arena);
+	for (int i = 0; taken && (intptr_t)context == sv.now.key_number && i < sv.count; i++)
+		if (sv.children[i].pid && has_sessions(&sv.children[i]))
+			tell_descriptor(&sv.children[i], "certificates", sv.now.tls.public_fd);
 }
 
 static void publish_keys(void)
 {
-	struct arena *arena = arena_new(4096);
 	struct message m;
 
-	keys_left = 0;
-	for (int i = 0; i < CONF_LISTENERS; i++)
-		keys_left += sv.now.tls.key_fds[i] >= 0;
-	for (int i = 0; i < CONF_LISTENERS; i++) {
-		if (sv.now.tls.key_fds[i] < 0)
-			continue;
-		message_begin(&m, MESSAGE_DESCRIPTOR);
-		message_put_text(&m, slice_of(arena_printf(arena, "key %s", key_name(i, arena))));
-		peers_request(sv.peers, ROLE_KEYS, 0, &m, sv.now.tls.key_fds[i],
-		    publish_certificates, (void *)(intptr_t)sv.now.key_number);
-		message_free(&m);
-	}
-	arena_free(arena);
+	message_begin(&m, MESSAGE_DESCRIPTOR);
+	message_put_text(&m, SLICE("keys"));
+	void *number = (void *)(intptr_t)sv.now.key_number;
+	if (!peers_request(
+		sv.peers, ROLE_KEYS, 0, &m, sv.now.tls.keys_fd, publish_certificates, number))
+		publish_certificates(number, false, NULL);
+	message_free(&m);
+}
+
+static void turn_tickets(void)
+{
+	if (!tickets_turn(&sv.now.tickets, sv.now.conf->ticket_lifetime_ms))
+		return;
+	log_info("tickets.turned", kv_num("keys", sv.now.tickets.count));
+	for (int i = 0; i < sv.count; i++)
+		if (sv.children[i].pid && has_sessions(&sv.children[i]))
+			tell_descriptor(&sv.children[i], "tickets", sv.now.tickets.fd);
 }
 
 /* Also when the rest of the configuration is refused: the file may have been renamed to make room. */
@@ -500,7 +476,6 @@ static void adopt(const struct supervised *next, struct arena *arena)
 	unsigned affected = reload_affected(old.conf, next->conf);
 
 	sv.now = *next;
-	sv.now.key_number++;
 	reload_close(&old, &sv.now);
 	arena_free(sv.arena); /* the first configuration is the caller's */
 	sv.arena = arena;
@@ -514,7 +489,7 @@ static void adopt(const struct supervised *next, struct arena *arena)
 
 static void reload(void)
 {
-	struct arena *arena = arena_new(1 << 20);
+	struct arena *arena = arena_new(8 << 20);
 	struct conf *conf = ARENA_NEW(arena, struct conf);
 	struct conf_origin origin;
 	struct supervised next;
@@ -565,6 +540,7 @@ static void on_tick(void *context)
 	(void)context;
 	reap();
 	renew_next();
+	turn_tickets();
 	if (sv.draining)
 		drain_step();
 }

@@ -10,6 +10,7 @@
 
 #include "main/open_log.h"
 #include "main/open_tls.h"
+#include "main/tickets.h"
 #include "main/users.h"
 
 struct supervised {
@@ -19,8 +20,9 @@ struct supervised {
 	int listener_fds[CONF_LISTENERS];
 	int control_fd, stats_fd, shared_fd; /* -1 where there is none */
 	struct open_tls tls;
+	struct tickets tickets;
 	struct open_log log;
-	int key_number; /* grows with each reload, so that no handshake meets another key */
+	int key_number; /* of them; grows with each reload, so that no handshake meets another key */
 };
 
 /* How many processes a setting of 0 or more means on this machine. */

@@ -7,14 +7,15 @@ void ask_init(struct peers *peers)
 	asked = peers;
 }
 
-bool ask_sign(slice key, slice digest, struct deadline deadline, struct buf *signature_out,
-    struct error *error)
+bool ask_sign(slice key, enum sign_scheme scheme, slice digest, struct deadline deadline,
+    struct buf *signature_out, struct error *error)
 {
 	struct peers_reply reply;
 	struct message m;
 
 	message_begin(&m, MESSAGE_SIGN);
 	message_put_text(&m, key);
+	message_put_number(&m, scheme);
 	message_put_text(&m, digest);
 	bool ok = peers_ask(asked, ROLE_KEYS, &m, deadline, &reply, error);
 	message_free(&m);

@@ -12,10 +12,23 @@
 /* The peers that are asked; set once at start, before the first question. */
 void ask_init(struct peers *peers);
 
-/* keys: signs a digest with the private key of that name, as the TLS handshake needs it (ECDSA:
- * DER-encoded, RFC 3279 §2.2.3). The signature is added to signature_out. */
-bool ask_sign(slice key, slice digest, struct deadline deadline, struct buf *signature_out,
-    struct error *error);
+/* How a digest is signed. Of RSA the padding is made by the role keys, from the digest: nobody else can
+ * have any other octets put through a key. */
+enum sign_scheme {
+	SIGN_ECDSA,          /* in DER (RFC 3279 §2.2.3) */
+	SIGN_RSA_PSS_SHA256, /* RFC 8446 §4.2.3: salt as long as the digest */
+	SIGN_RSA_PSS_SHA384,
+	SIGN_RSA_PSS_SHA512,
+	SIGN_RSA_PKCS1_SHA256, /* RFC 8017 §8.2; TLS 1.2 only */
+	SIGN_RSA_PKCS1_SHA384,
+	SIGN_RSA_PKCS1_SHA512,
+	SIGN_SCHEMES
+};
+
+/* keys: signs a digest with the private key of that name, as the TLS handshake needs it. The signature is
+ * added to signature_out. */
+bool ask_sign(slice key, enum sign_scheme scheme, slice digest, struct deadline deadline,
+    struct buf *signature_out, struct error *error);
 
 /* auth: is this the account's password? account 0 stands for "no such account" and costs the same
  * time. *right_out is the answer; false is returned only when there is none. */

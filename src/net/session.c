@@ -418,7 +418,7 @@ static void log_secured(const struct session_private *p)
 	else
 		log_info("tls.done", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
 		    kv_str("listener", p->s.listener->name), kv_str("tls", tls_text(p->tls)),
-		    kv_str("client", tls_client(p->tls)));
+		    kv_num("resumed", tls_resumed(p->tls)), kv_str("client", tls_client(p->tls)));
 }
 
 /* One step of the handshake; its first step may ask the role keys. */

@@ -1,15 +1,16 @@
 /*
  * tls: TLS on a session's socket, never waiting.
  *
- * The private key is not in this process: an ECDSA key's signature is asked from the role keys by
- * name (tls_key.c). So a handshake step may block on that question and runs in a worker; reading and
- * writing never do.
+ * The private key is not in this process: a signature is asked from the role keys by name (tls_key.h). So a
+ * handshake step may block on that question and runs in a worker; reading and writing never do. A session
+ * that is resumed by its ticket (tls_ticket.h) asks nobody.
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "net/tls_hosts.h"
 #include "net/tls_settings.h"
 
 struct tls_context;
@@ -17,10 +18,12 @@ struct tls;
 
 enum tls_result { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };
 
-/* A server's context: the certificate chain in PEM (leaf first) and the name under which the role keys
- * holds its private key. Only ECDSA certificates so far; others are refused with a clear error. */
-struct tls_context *tls_context_new(
-    slice chain_pem, slice key_name, const struct tls_settings *settings, struct error *error);
+/* A server's context: what is shown by default (n pairs, at most TLS_PAIRS), and to whom asks for one of the
+ * hosts (NULL: none; the context holds them too). A ticket is good for the host that was asked for, its
+ * certificates and these settings. */
+struct tls_context *tls_context_new(const struct tls_pair *pairs, int n, struct tls_hosts *hosts,
+    const struct tls_settings *settings, struct error *error);
+/* Connections that are there keep it as long as they live. */
 void tls_context_free(struct tls_context *c);
 
 /* Server side of a connection on a non-blocking socket, which stays the caller's. */
@@ -44,6 +47,8 @@ void tls_thread_end(void);
 bool tls_binding(const struct tls *t, slice type, struct buf *out);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 const char *tls_text(const struct tls *t);
+/* After the handshake: did it go on with an earlier session? */
+bool tls_resumed(const struct tls *t);
 /* After the handshake: the subject of the client's certificate (RFC 4514), when one of the listener's
  * authorities vouches for it; "" otherwise. */
 const char *tls_client(const struct tls *t);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "net/ask.h"
+#include "net/tls_rsa.h"
 
 #define SIGN_DEADLINE_MS 10000
 
@@ -31,7 +32,7 @@ static int sign(int type, const unsigned char *digest, int digest_length, unsign
 	(void)kinv;
 	(void)r;
 	buf_init(&out, (size_t)ECDSA_size(key));
-	bool ok = ask_sign(name, (slice){ (const char *)digest, (size_t)digest_length },
+	bool ok = ask_sign(name, SIGN_ECDSA, (slice){ (const char *)digest, (size_t)digest_length },
 	    deadline_in_ms(SIGN_DEADLINE_MS), &out, &error);
 	if (!ok)
 		log_warn("tls.sign.failed", kv_text("key", name), kv_why(&error));
@@ -76,27 +77,41 @@ static void method_init(void)
 	name_index = EC_KEY_get_ex_new_index(0, NULL, NULL, NULL, free_name);
 }
 
-EVP_PKEY *tls_key_new(EVP_PKEY *certificate_key, slice name, struct error *error)
+static EVP_PKEY *ecdsa_new(const EC_KEY *public_half, slice name)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	const EC_KEY *public_half = EVP_PKEY_get0_EC_KEY(certificate_key);
-
-	pthread_once(&once, method_init);
-	ERR_clear_error();
-	if (!public_half)
-		return error_local(error,
-			   "the certificate of key %.*s is not ECDSA; other kinds are not "
-			   "served yet: make one with openssl ecparam -name prime256v1",
-			   SLICE_ARG(name)),
-		       NULL;
 	EC_KEY *key = EC_KEY_new();
-	char *copy = memory_new(1, name.n + 1);
-	memcpy(copy, name.p, name.n);
 	EVP_PKEY *result = EVP_PKEY_new();
+	char *copy = memory_new(1, name.n + 1);
+
+	memcpy(copy, name.p, name.n);
 	if (!EC_KEY_set_group(key, EC_KEY_get0_group(public_half)) ||
 	    !EC_KEY_set_public_key(key, EC_KEY_get0_public_key(public_half)) ||
 	    !EC_KEY_set_method(key, method) || !EC_KEY_set_ex_data(key, name_index, copy) ||
 	    !EVP_PKEY_assign_EC_KEY(result, key))
 		panic("openssl refused an EC key method");
 	return result;
+}
+
+void tls_key_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, method_init);
+	tls_rsa_init();
+}
+
+EVP_PKEY *tls_key_new(EVP_PKEY *certificate_key, slice name, struct error *error)
+{
+	EVP_PKEY *key = NULL;
+
+	tls_key_init();
+	if (EVP_PKEY_is_a(certificate_key, "RSA"))
+		key = tls_rsa_new(certificate_key, name);
+	else if (EVP_PKEY_is_a(certificate_key, "EC"))
+		key = ecdsa_new(EVP_PKEY_get0_EC_KEY(certificate_key), name);
+	else
+		error_local(
+		    error, "the certificate of key %.*s is neither ECDSA nor RSA", SLICE_ARG(name));
+	ERR_clear_error();
+	return key;
 }

@@ -1,5 +1,8 @@
 #include "net/tls_settings.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -80,13 +83,118 @@ static bool apply_versions(SSL_CTX *ssl, const struct tls_settings *s, struct er
 
 /* ---- ciphers ---- */
 
+/* RSA key exchange is no more: it has no forward secrecy, and would need a key that decrypts. */
+#define NO_RSA_EXCHANGE ":!kRSA:!kRSAPSK"
+
 static bool apply_ciphers(SSL_CTX *ssl, const struct tls_settings *s, struct error *error)
 {
+	char list[4096];
+
 	if (s->server_order)
 		SSL_CTX_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
-	return SSL_CTX_set_cipher_list(ssl, s->ciphers) ||
+	snprintf(list, sizeof list, "%s" NO_RSA_EXCHANGE, s->ciphers);
+	return SSL_CTX_set_cipher_list(ssl, list) ||
 	    error_input(
 		error, "openssl knows no cipher in \"%.100s\"; see openssl-ciphers(1)", s->ciphers);
+}
+
+/* Does it name a cipher, whatever the level of security? */
+static bool names_cipher(slice token, const char *without)
+{
+	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+	char list[200];
+
+	snprintf(list, sizeof list, "%.*s%s:@SECLEVEL=0", SLICE_ARG(token), without);
+	bool named = token.n < 100 && ssl && SSL_CTX_set_cipher_list(ssl, list);
+	SSL_CTX_free(ssl);
+	ERR_clear_error();
+	return named;
+}
+
+/* Lists in the field shut out, or put last, what OpenSSL has not had for years: "!RC4", "+MEDIUM". */
+static bool names_old(slice token)
+{
+	static const char *const old[] = { "RC4", "RC2", "IDEA", "DES", "3DES", "DES3", "CBC3",
+		"MD5", "SEED", "EXP", "EXPORT", "EXPORT40", "EXPORT56", "LOW", "MEDIUM", "SSLv2",
+		"SSLv3", "KRB5", "kDHr", "kDHd", "kDH", "aDH", "kECDHr", "kECDHe", "kECDH", "aECDH",
+		"FZA", "DSS", "aDSS", "GOST89MAC", "eNULL", "NULL", "kRSA", "kRSAPSK", "kGOST",
+		"aGOST" };
+
+	while (token.n) {
+		size_t end = 0;
+
+		while (end < token.n && token.p[end] != '-' && token.p[end] != '+')
+			end++;
+		for (size_t i = 0; i < sizeof old / sizeof old[0]; i++)
+			if (slice_eq(slice_head(token, end), slice_of(old[i])))
+				return true;
+		token = slice_from(token, end + 1);
+	}
+	return false;
+}
+
+static bool is_command(slice token)
+{
+	return slice_eq(token, SLICE("@STRENGTH")) ||
+	    (slice_starts(token, SLICE("@SECLEVEL=")) && token.n == 11 && token.p[10] >= '0' &&
+		token.p[10] <= '5');
+}
+
+static bool check_token(slice token, struct error *error)
+{
+	/* takes away, or only behind others */
+	bool away = strchr("!-+", token.p[0]) != NULL;
+	slice name = slice_from(token, away ? 1 : 0);
+
+	if (is_command(token))
+		return true;
+	if (!names_cipher(name, "") && !(away && names_old(name)))
+		return error_input(error,
+		    "openssl knows no cipher \"%.*s\"; see openssl-ciphers(1)", SLICE_ARG(token));
+	return away || names_cipher(name, NO_RSA_EXCHANGE) ||
+	    error_input(error,
+		"\"%.*s\" is RSA key exchange, which is not done here; take one with ECDHE",
+		SLICE_ARG(token));
+}
+
+static bool check_token13(slice name, struct error *error)
+{
+	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+	char text[100];
+
+	snprintf(text, sizeof text, "%.*s", SLICE_ARG(name));
+	bool known = name.n < sizeof text && ssl && SSL_CTX_set_ciphersuites(ssl, text);
+	SSL_CTX_free(ssl);
+	ERR_clear_error();
+	return known ||
+	    error_input(error,
+		"openssl refuses \"%.*s\" for TLS 1.3; it wants names like "
+		"TLS_AES_256_GCM_SHA384, with colons between them",
+		SLICE_ARG(name));
+}
+
+/* OpenSSL passes over what it does not know. Somebody meant it, so each word is tried by itself. */
+static bool check_words(const char *list, const char *between,
+    bool (*check)(slice word, struct error *error), struct error *error)
+{
+	for (const char *p = list + strspn(list, between); *p; p += strspn(p, between)) {
+		slice word = { p, strcspn(p, between) };
+
+		if (!check(word, error))
+			return false;
+		p += word.n;
+	}
+	return true;
+}
+
+static bool check_ciphers(const struct tls_settings *s, struct error *error)
+{
+	return check_words(s->ciphers, ":, ;", check_token, error);
+}
+
+static bool check_ciphers13(const struct tls_settings *s, struct error *error)
+{
+	return check_words(s->ciphers13, ":", check_token13, error);
 }
 
 static bool apply_ciphers13(SSL_CTX *ssl, const struct tls_settings *s, struct error *error)
@@ -154,8 +262,13 @@ bool tls_settings_check(
     const struct tls_settings *settings, enum tls_part part, struct error *error)
 {
 	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
-	bool ok = ssl ? parts[part](ssl, settings, error)
-		      : error_local(error, "openssl gives no context");
+	bool ok = ssl || error_local(error, "openssl gives no context");
+
+	if (ok && part == TLS_CIPHERS)
+		ok = check_ciphers(settings, error);
+	if (ok && part == TLS_CIPHERS13)
+		ok = check_ciphers13(settings, error);
+	ok = ok && parts[part](ssl, settings, error);
 
 	SSL_CTX_free(ssl);
 	ERR_clear_error();

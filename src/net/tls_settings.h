@@ -24,6 +24,8 @@ struct tls_settings {
 	enum tls_client_auth client_auth;
 	slice client_ca;  /* PEM of those who may have signed a client's certificate */
 	int client_depth; /* of authorities between them and the client's certificate */
+	const char *alpn; /* protocols spoken, "imap", with blanks between them; NULL: whatever */
+	int ticket_s;     /* how long a session may be resumed; 0: not at all */
 };
 
 enum tls_part { TLS_VERSIONS, TLS_CIPHERS, TLS_CIPHERS13, TLS_CLIENTS, TLS_PARTS };
@@ -34,7 +36,7 @@ extern const struct tls_settings tls_settings_usual;
 /* Would this part be taken? What is wrong is in error, for a person. */
 bool tls_settings_check(
     const struct tls_settings *settings, enum tls_part part, struct error *error);
-/* All parts, into a context. */
+/* All parts, into a context; alpn is looked at later and must live as long as it. */
 bool tls_settings_apply(
     struct ssl_ctx_st *ssl, const struct tls_settings *settings, struct error *error);
 /* Is a version below 1.2 among them (RFC 8996: not to be used)? */

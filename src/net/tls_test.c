@@ -9,12 +9,14 @@
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include "base/memory.h"
 #include "net/ask.h"
 #include "net/reactor.h"
+#include "net/tls_ticket.h"
 #include "proc/peers.h"
 
 /* ---- the key and its certificate ---- */
@@ -28,6 +30,7 @@ static void answer_sign(struct call *call)
 	struct message m;
 
 	message_get_text(&call->in);
+	message_get_number(&call->in);
 	slice digest = message_get_text(&call->in);
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
 	EVP_PKEY_sign_init(ctx);
@@ -39,12 +42,13 @@ static void answer_sign(struct call *call)
 	message_free(&m);
 }
 
-static struct tls_context *make_context(void)
+static struct buf pem;
+
+static void make_certificate(void)
 {
 	X509 *certificate = X509_new();
 	BIO *bio = BIO_new(BIO_s_mem());
-	struct error error;
-	char *pem;
+	char *p;
 
 	key = EVP_EC_gen("P-256");
 	X509_set_pubkey(certificate, key);
@@ -52,13 +56,38 @@ static struct tls_context *make_context(void)
 	X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
 	X509_sign(certificate, key, EVP_sha256());
 	PEM_write_bio_X509(bio, certificate);
-	long n = BIO_get_mem_data(bio, &pem);
-	struct tls_context *context = tls_context_new(
-	    (slice){ pem, (size_t)n }, SLICE("tls.default"), &tls_settings_usual, &error);
-	assert_non_null(context);
+	long n = BIO_get_mem_data(bio, &p);
+	buf_init(&pem, 10000);
+	buf_add(&pem, (slice){ p, (size_t)n });
 	BIO_free(bio);
 	X509_free(certificate);
+}
+
+/* With one host of its own, and sessions that go on. */
+static struct tls_context *make_context(void)
+{
+	struct tls_settings settings = tls_settings_usual;
+	struct tls_pair pair = { buf_slice(&pem), SLICE("tls.default") };
+	struct tls_hosts *hosts = tls_hosts_new();
+	struct error error;
+
+	settings.ticket_s = 100;
+	settings.alpn = "talk other";
+	assert_true(tls_hosts_add(hosts, SLICE("host.example"), &pair, 1, &error));
+	struct tls_context *context = tls_context_new(&pair, 1, hosts, &settings, &error);
+	assert_non_null(context);
+	tls_hosts_free(hosts);
 	return context;
+}
+
+static void turn_ticket_keys(void)
+{
+	static unsigned char keys[2 * TLS_TICKET_KEY];
+	struct error error;
+
+	memmove(keys + TLS_TICKET_KEY, keys, TLS_TICKET_KEY);
+	RAND_bytes(keys, TLS_TICKET_KEY);
+	assert_true(tls_tickets_set((slice){ (const char *)keys, sizeof keys }, &error));
 }
 
 /* ---- the protocol: "take N" (slowly), "body" (refused in its middle), "echo X", "quit" ---- */
@@ -156,6 +185,8 @@ static int start_server(void **state)
 	int one, two;
 
 	signal(SIGPIPE, SIG_IGN);
+	make_certificate();
+	turn_ticket_keys();
 	context = make_context();
 	asking = peers_new(ROLE_SMTP, 0, NULL, 0);
 	signing = peers_new(ROLE_KEYS, 0, services, 1);
@@ -175,6 +206,7 @@ static int start_server(void **state)
 	pthread_create(&threads[1], NULL, run_peers, signing);
 	pthread_create(&threads[2], NULL, run_reactor, reactor);
 	client_context = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_set_session_cache_mode(client_context, SSL_SESS_CACHE_CLIENT);
 	return 0;
 }
 
@@ -191,6 +223,7 @@ static int stop_server(void **state)
 	peers_free(signing);
 	SSL_CTX_free(client_context);
 	EVP_PKEY_free(key);
+	buf_free(&pem);
 	return close(listener.fd);
 }
 
@@ -272,12 +305,96 @@ static void the_last_answer_and_the_end_arrive(void **state)
 	client_close(ssl);
 }
 
+static void malformed_ticket_keys_are_refused(void **state)
+{
+	static const char octets[3 * TLS_TICKET_KEY];
+	const size_t bad[] = { 0, 1, TLS_TICKET_KEY - 1, TLS_TICKET_KEY + 1, 3 * TLS_TICKET_KEY };
+	struct error error;
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_false(tls_tickets_set((slice){ octets, bad[i] }, &error));
+}
+
+/* Sessions of one thread, each going on with the one before; how many did. */
+static void *come_again(void *name)
+{
+	SSL_SESSION *session = NULL;
+	intptr_t resumed = 0;
+
+	for (int i = 0; i < 30; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		SSL *ssl = SSL_new(client_context);
+
+		connect(fd, (struct sockaddr *)&address, sizeof address);
+		SSL_set_fd(ssl, fd);
+		SSL_set_tlsext_host_name(ssl, name);
+		if (session)
+			SSL_set_session(ssl, session);
+		if (SSL_connect(ssl) != 1)
+			return (void *)-1;
+		SSL_write(ssl, "echo a\r\nquit\r\n", 14);
+		hear(ssl, "a\r\n");
+		resumed += SSL_session_reused(ssl);
+		SSL_SESSION_free(session);
+		session = SSL_get1_session(ssl);
+		SSL_shutdown(ssl);
+		client_close(ssl);
+	}
+	SSL_SESSION_free(session);
+	OPENSSL_thread_stop();
+	return (void *)resumed;
+}
+
+static void certificates_and_ticket_keys_change_under_load(void **state)
+{
+	static const char *const names[] = { "host.example", "host.example", "other.example" };
+	pthread_t clients[3];
+	void *resumed;
+
+	for (int i = 0; i < 3; i++)
+		pthread_create(&clients[i], NULL, come_again, (void *)names[i]);
+	for (int i = 0; i < 20; i++) {
+		reactor_set_tls(reactor, &listener, make_context());
+		if (i % 5 == 0)
+			turn_ticket_keys();
+		usleep(2000);
+	}
+	for (int i = 0; i < 3; i++) {
+		pthread_join(clients[i], &resumed);
+		assert_in_range((intptr_t)resumed, 1, 29);
+	}
+}
+
+static void only_what_is_spoken_is_chosen(void **state)
+{
+	static const struct {
+		const char *offer;
+		int served;
+	} cases[] = { { "\004talk", 1 }, { "\002h2\005other", 1 }, { "\005talkx", 0 },
+		{ "\003tal", 0 }, { "\002h2\010http/1.1", 0 } };
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		SSL *ssl = SSL_new(client_context);
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+		SSL_set_fd(ssl, fd);
+		SSL_set_alpn_protos(
+		    ssl, (const unsigned char *)cases[i].offer, (unsigned)strlen(cases[i].offer));
+		assert_int_equal(SSL_connect(ssl) == 1, cases[i].served);
+		client_close(ssl);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(handshakes_of_both_versions_use_the_far_key),
 		cmocka_unit_test(input_inside_openssl_is_found_without_the_socket),
 		cmocka_unit_test(the_last_answer_and_the_end_arrive),
+		cmocka_unit_test(malformed_ticket_keys_are_refused),
+		cmocka_unit_test(only_what_is_spoken_is_chosen),
+		cmocka_unit_test(certificates_and_ticket_keys_change_under_load),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);

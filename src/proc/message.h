@@ -37,7 +37,7 @@ enum message_type {
 	MESSAGE_COMMAND, /* N words, T each word, T secret -> N status, N more (1: another follows), T text
 			    for people */
 	/* to keys */
-	MESSAGE_SIGN, /* T key name, T digest -> T signature */
+	MESSAGE_SIGN, /* T key name, N scheme (net/ask.h), T digest -> T signature */
 	/* to auth */
 	MESSAGE_VERIFY_PASSWORD, /* N account (0: nobody), T password -> N right (0 or 1) */
 	MESSAGE_SET_PASSWORD,    /* N account, T password -> */

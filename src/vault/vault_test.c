@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
@@ -59,7 +60,8 @@ static void make_pair(struct pair *pair, EVP_PKEY *key)
 	    name, "CN", MBSTRING_ASC, (const unsigned char *)"mail.example.test", -1, -1, 0);
 	X509_set_issuer_name(x, name);
 	X509_set_pubkey(x, key);
-	assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+	bool own_hash = EVP_PKEY_is_a(key, "ED25519");
+	assert_true(X509_sign(x, key, own_hash ? NULL : EVP_sha256()) > 0);
 	PEM_write_bio_X509(bio, x);
 	take_pem(bio, &pair->certificate);
 	bio = BIO_new(BIO_s_mem());
@@ -109,7 +111,7 @@ static int run_keys(int fd)
 	struct error error;
 
 	/* A server whose certificate was renewed hundreds of times. */
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < KEYS_PURPOSE + 44; i++) {
 		char name[20];
 
 		snprintf(name, sizeof name, "tls.%d", i);
@@ -117,6 +119,8 @@ static int run_keys(int fd)
 			return 1;
 	}
 	if (!keys_add(SLICE("tls.default"), buf_slice(&right.key), &error) ||
+	    !keys_add(SLICE("tls.rsa"), buf_slice(&rsa.key), &error) ||
+	    !keys_add(SLICE("dkim.rsa"), buf_slice(&rsa.key), &error) ||
 	    !keys_add(SLICE("dkim.default"), buf_slice(&other.key), &error))
 		return 1;
 	peers_add(p, ROLE_SMTP, 0, fd);
@@ -187,21 +191,51 @@ static int stop_keys(void **state)
 
 static void a_key_belongs_to_its_certificate_only(void **state)
 {
+	enum key_kind kind;
 	struct error error;
 
 	(void)state;
-	assert_true(keys_match(buf_slice(&right.certificate), buf_slice(&right.key), &error));
-	assert_false(keys_match(buf_slice(&right.certificate), buf_slice(&other.key), &error));
+	assert_true(
+	    keys_match(buf_slice(&right.certificate), buf_slice(&right.key), &kind, &error));
+	assert_int_equal(kind, KEY_ECDSA);
+	assert_true(keys_match(buf_slice(&rsa.certificate), buf_slice(&rsa.key), &kind, &error));
+	assert_int_equal(kind, KEY_RSA);
+	assert_false(
+	    keys_match(buf_slice(&right.certificate), buf_slice(&other.key), &kind, &error));
 	assert_non_null(strstr(error.why, "does not belong"));
-	assert_false(keys_match(buf_slice(&rsa.certificate), buf_slice(&rsa.key), &error));
-	assert_non_null(strstr(error.why, "not ECDSA"));
-	assert_false(keys_match(SLICE("nothing"), buf_slice(&right.key), &error));
+	assert_false(keys_match(buf_slice(&right.certificate), buf_slice(&rsa.key), &kind, &error));
+	assert_false(keys_match(buf_slice(&rsa.certificate), buf_slice(&right.key), &kind, &error));
+	assert_false(keys_match(SLICE("nothing"), buf_slice(&right.key), &kind, &error));
 	assert_non_null(strstr(error.why, "no certificate"));
-	assert_false(keys_match(buf_slice(&right.certificate), SLICE("nothing"), &error));
+	assert_false(keys_match(buf_slice(&right.certificate), SLICE("nothing"), &kind, &error));
 	assert_non_null(strstr(error.why, "no private key"));
-	assert_false(keys_add(SLICE("tls.rsa"), buf_slice(&rsa.key), &error));
-	assert_non_null(strstr(error.why, "not ECDSA"));
 	assert_false(keys_add(SLICE("tls.none"), SLICE(""), &error));
+}
+
+static void keys_of_other_kinds_are_refused(void **state)
+{
+	const struct {
+		EVP_PKEY *key;
+		const char *why;
+	} bad[] = {
+		{ EVP_RSA_gen(1024), "RSA of 1024 bits; 2048 to 8192 are served" },
+		{ EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), "neither ECDSA nor RSA" },
+	};
+	enum key_kind kind;
+	struct error error;
+	struct pair pair;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		make_pair(&pair, bad[i].key);
+		assert_false(
+		    keys_match(buf_slice(&pair.certificate), buf_slice(&pair.key), &kind, &error));
+		assert_non_null(strstr(error.why, bad[i].why));
+		assert_false(keys_add(SLICE("tls.bad"), buf_slice(&pair.key), &error));
+		assert_non_null(strstr(error.why, bad[i].why));
+		buf_free(&pair.certificate);
+		buf_free(&pair.key);
+	}
 }
 
 static bool verify(const struct pair *pair, slice digest, slice signature)
@@ -229,16 +263,18 @@ static void a_digest_is_signed_for_the_right_purpose_only(void **state)
 	(void)state;
 	SHA256((const unsigned char *)"hello", 5, digest);
 	buf_init(&signature, 1000);
-	assert_true(ask_sign(SLICE("tls.default"), d, deadline_in_ms(WAIT_MS), &signature, &error));
+	assert_true(ask_sign(
+	    SLICE("tls.default"), SIGN_ECDSA, d, deadline_in_ms(WAIT_MS), &signature, &error));
 	assert_true(verify(&right, d, buf_slice(&signature)));
 	assert_false(verify(&other, d, buf_slice(&signature)));
 	buf_clear(&signature);
-	assert_true(ask_sign(SLICE("tls.299"), d, deadline_in_ms(WAIT_MS), &signature, &error));
+	assert_true(ask_sign(
+	    SLICE("tls.8235"), SIGN_ECDSA, d, deadline_in_ms(WAIT_MS), &signature, &error));
 	buf_clear(&signature);
-	const char *refused[] = { "dkim.default", "tls.unknown", "", "tls.", "tls.0" };
+	const char *refused[] = { "dkim.default", "tls.unknown", "", "tls.", "tls.0", "tls.45" };
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-		assert_false(
-		    ask_sign(slice_of(refused[i]), d, deadline_in_ms(WAIT_MS), &signature, &error));
+		assert_false(ask_sign(slice_of(refused[i]), SIGN_ECDSA, d, deadline_in_ms(WAIT_MS),
+		    &signature, &error));
 		assert_int_equal(error.fault, FAULT_DENIED);
 		assert_false(error.temporary);
 	}
@@ -249,10 +285,86 @@ static void a_digest_is_signed_for_the_right_purpose_only(void **state)
 		    "a text of more than sixty-four octets, which no digest of TLS would ever have")
 	};
 	for (size_t i = 0; i < 3; i++) {
-		assert_false(ask_sign(SLICE("tls.default"), no_digests[i], deadline_in_ms(WAIT_MS),
-		    &signature, &error));
+		assert_false(ask_sign(SLICE("tls.default"), SIGN_ECDSA, no_digests[i],
+		    deadline_in_ms(WAIT_MS), &signature, &error));
 		assert_int_equal(error.fault, FAULT_INPUT);
 	}
+	assert_int_equal(signature.n, 0);
+	buf_free(&signature);
+}
+
+/* As RFC 8017 has them, with the padding that keys has made. */
+static bool verify_rsa(slice digest, slice signature, const EVP_MD *hash, int padding)
+{
+	BIO *bio = BIO_new_mem_buf(rsa.certificate.p, (int)rsa.certificate.n);
+	X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(X509_get0_pubkey(x), NULL);
+
+	assert_int_equal(EVP_PKEY_verify_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(ctx, padding), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_signature_md(ctx, hash), 1);
+	if (padding == RSA_PKCS1_PSS_PADDING)
+		assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST), 1);
+	bool ok = EVP_PKEY_verify(ctx, (const unsigned char *)signature.p, signature.n,
+		      (const unsigned char *)digest.p, digest.n) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	X509_free(x);
+	BIO_free(bio);
+	ERR_clear_error();
+	return ok;
+}
+
+static void rsa_signs_digests_of_its_schemes_only(void **state)
+{
+	static const struct {
+		enum sign_scheme scheme;
+		size_t octets;
+		int padding;
+	} schemes[] = {
+		{ SIGN_RSA_PSS_SHA256, 32, RSA_PKCS1_PSS_PADDING },
+		{ SIGN_RSA_PSS_SHA384, 48, RSA_PKCS1_PSS_PADDING },
+		{ SIGN_RSA_PSS_SHA512, 64, RSA_PKCS1_PSS_PADDING },
+		{ SIGN_RSA_PKCS1_SHA256, 32, RSA_PKCS1_PADDING },
+		{ SIGN_RSA_PKCS1_SHA384, 48, RSA_PKCS1_PADDING },
+		{ SIGN_RSA_PKCS1_SHA512, 64, RSA_PKCS1_PADDING },
+	};
+	static const char octets[256] = "a digest of some length, or a block of the key's own";
+	const EVP_MD *hashes[] = { EVP_sha256(), EVP_sha384(), EVP_sha512() };
+	struct deadline soon = deadline_in_ms(WAIT_MS);
+	struct buf signature;
+	struct error error;
+
+	(void)state;
+	buf_init(&signature, 1000);
+	for (size_t i = 0; i < 6; i++) {
+		slice digest = { octets, schemes[i].octets };
+
+		buf_clear(&signature);
+		assert_true(ask_sign(
+		    SLICE("tls.rsa"), schemes[i].scheme, digest, soon, &signature, &error));
+		for (int padding = 0; padding < 2; padding++) {
+			int tried = padding ? RSA_PKCS1_PADDING : RSA_PKCS1_PSS_PADDING;
+
+			assert_int_equal(
+			    verify_rsa(digest, buf_slice(&signature), hashes[i % 3], tried),
+			    tried == schemes[i].padding);
+		}
+		buf_clear(&signature);
+		for (size_t n = 0; n <= 256; n++)
+			if (n != schemes[i].octets)
+				assert_false(ask_sign(SLICE("tls.rsa"), schemes[i].scheme,
+				    (slice){ octets, n }, soon, &signature, &error));
+		assert_false(ask_sign(
+		    SLICE("dkim.rsa"), schemes[i].scheme, digest, soon, &signature, &error));
+		assert_false(ask_sign(
+		    SLICE("tls.default"), schemes[i].scheme, digest, soon, &signature, &error));
+		assert_int_equal(signature.n, 0);
+	}
+	/* No scheme, or one of the other kind. */
+	for (int scheme = -1; scheme < 100; scheme++)
+		if (scheme < SIGN_RSA_PSS_SHA256 || scheme >= SIGN_SCHEMES)
+			assert_false(ask_sign(SLICE("tls.rsa"), (enum sign_scheme)scheme,
+			    (slice){ octets, 32 }, soon, &signature, &error));
 	assert_int_equal(signature.n, 0);
 	buf_free(&signature);
 }
@@ -452,8 +564,9 @@ static void start_server(struct server *s, const struct pair *pair)
 	    bind(s->listener.fd, (struct sockaddr *)&s->address, sizeof s->address), 0);
 	assert_int_equal(listen(s->listener.fd, 16), 0);
 	getsockname(s->listener.fd, (struct sockaddr *)&s->address, &length);
-	s->tls = tls_context_new(
-	    buf_slice(&pair->certificate), SLICE("tls.default"), &tls_settings_usual, &error);
+	const struct tls_pair shown = { buf_slice(&pair->certificate),
+		pair == &rsa ? SLICE("tls.rsa") : SLICE("tls.default") };
+	s->tls = tls_context_new(&shown, 1, NULL, &tls_settings_usual, &error);
 	assert_non_null(s->tls);
 	struct reactor_config config = { .workers = 2, .max_sessions = 100 };
 	s->reactor = reactor_new(&config);
@@ -522,9 +635,9 @@ static void hear(SSL *ssl, const char *want)
 	}
 }
 
-static void talk(const struct server *s, int version, const char *name)
+static void talk(const struct server *s, const struct pair *pair, int version, const char *name)
 {
-	SSL_CTX *context = client_context(&right, version);
+	SSL_CTX *context = client_context(pair, version);
 
 	for (int i = 0; i < 3; i++) {
 		SSL *ssl = connect_client(s, context);
@@ -546,9 +659,40 @@ static void a_handshake_uses_the_key_of_another_process(void **state)
 
 	(void)state;
 	start_server(&s, &right);
-	talk(&s, TLS1_3_VERSION, "TLSv1.3");
-	talk(&s, TLS1_2_VERSION, "TLSv1.2");
+	talk(&s, &right, TLS1_3_VERSION, "TLSv1.3");
+	talk(&s, &right, TLS1_2_VERSION, "TLSv1.2");
 	SSL_CTX *old = client_context(&right, TLS1_1_VERSION);
+	SSL *ssl = connect_client(&s, old);
+	assert_true(SSL_connect(ssl) <= 0);
+	end_client(ssl);
+	SSL_CTX_free(old);
+	stop_server(&s);
+}
+
+/* Its private key is of RSA, so it is the provider that asks. */
+static void an_rsa_handshake_uses_the_key_of_another_process(void **state)
+{
+	static const char *const hashes[] = { "RSA-PSS+SHA256", "RSA-PSS+SHA384", "RSA-PSS+SHA512",
+		"RSA+SHA256", "RSA+SHA384", "RSA+SHA512", "RSA+SHA1" };
+	struct server s;
+
+	(void)state;
+	start_server(&s, &rsa);
+	talk(&s, &rsa, TLS1_3_VERSION, "TLSv1.3");
+	talk(&s, &rsa, TLS1_2_VERSION, "TLSv1.2");
+	for (int i = 0; i < 7; i++) {
+		SSL_CTX *context = client_context(&rsa, TLS1_2_VERSION);
+		SSL *ssl = connect_client(&s, context);
+
+		SSL_set_security_level(ssl, 0);
+		assert_int_equal(SSL_set1_sigalgs_list(ssl, hashes[i]), 1);
+		assert_int_equal(SSL_connect(ssl) == 1, i < 6);
+		end_client(ssl);
+		SSL_CTX_free(context);
+	}
+	/* There is no key exchange by RSA: nothing here could decrypt. */
+	SSL_CTX *old = client_context(&rsa, TLS1_2_VERSION);
+	assert_int_equal(SSL_CTX_set_cipher_list(old, "kRSA"), 1);
 	SSL *ssl = connect_client(&s, old);
 	assert_true(SSL_connect(ssl) <= 0);
 	end_client(ssl);
@@ -573,18 +717,6 @@ static void a_wrong_key_ends_the_handshake_only(void **state)
 	stop_server(&s);
 }
 
-static void other_kinds_of_certificates_are_refused(void **state)
-{
-	struct error error;
-
-	(void)state;
-	assert_null(tls_context_new(
-	    buf_slice(&rsa.certificate), SLICE("tls.default"), &tls_settings_usual, &error));
-	assert_non_null(strstr(error.why, "not ECDSA"));
-	assert_null(
-	    tls_context_new(SLICE("nothing"), SLICE("tls.default"), &tls_settings_usual, &error));
-}
-
 #define WITH_KEYS(test) cmocka_unit_test_setup_teardown(test, start_keys, stop_keys)
 #define WITH_AUTH(test) cmocka_unit_test_setup_teardown(test, start_auth, stop_auth)
 
@@ -592,12 +724,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_key_belongs_to_its_certificate_only),
+		cmocka_unit_test(keys_of_other_kinds_are_refused),
 		WITH_KEYS(a_digest_is_signed_for_the_right_purpose_only),
 		WITH_AUTH(passwords_are_checked),
 		WITH_AUTH(only_control_sets_passwords),
 		WITH_KEYS(a_handshake_uses_the_key_of_another_process),
+		WITH_KEYS(rsa_signs_digests_of_its_schemes_only),
+		WITH_KEYS(an_rsa_handshake_uses_the_key_of_another_process),
 		WITH_KEYS(a_wrong_key_ends_the_handshake_only),
-		cmocka_unit_test(other_kinds_of_certificates_are_refused),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

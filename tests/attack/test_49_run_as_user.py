@@ -20,11 +20,9 @@ FOLDERS = {
 }
 # What is shared in memory: counters; the certificate where TLS is spoken; the key in main for keys to come.
 MEMORY = {role: {"hauberk-stats"} for role in FOLDERS}
-MEMORY["smtp"] |= {"certificate", "hauberk-shared"}
-MEMORY["imap"] |= {"certificate", "hauberk-shared"}
-MEMORY["deliver"] |= {"hauberk-shared"}
-MEMORY["control"] |= {"hauberk-shared"}
-MEMORY["main"] |= {"certificate", "key", "hauberk-shared"}
+for role in ("smtp", "imap", "deliver", "control", "main"):
+    MEMORY[role] |= {"hauberk-shared"}
+MEMORY["main"] |= {"certificates", "keys", "tickets"}
 # Groups beyond a user's own, as packaging/sysusers.conf says.
 GROUPS = {f"hauberk-{role}": set() for role in FOLDERS}
 for user, group in hauberk.MEMBERS:

@@ -8,6 +8,9 @@ import pytest
 
 import hauberk
 from hauberk import behind_trace, message, trusting
+from test_certificates import both, make
+from test_reload import reload
+from test_tls import Listeners, openssl
 
 ROLES = {"control", "keys", "auth", "queue", "deliver", "smtp", "imap"}
 
@@ -40,6 +43,26 @@ def test_the_private_key_is_in_the_memory_of_keys_only(locked):
     for row in roles(locked):
         names = [os.readlink(p) for p in pathlib.Path(f"/proc/{row['pid']}/fd").iterdir()]
         assert not any("key" in n for n in names), names
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root reads what others may not")
+def test_a_private_key_of_rsa_is_in_the_memory_of_keys_only(new_server):
+    """Also after handshakes with it, and after a reload. A prime is looked for as OpenSSL holds numbers, and as
+    the file has it."""
+    pair = make(hauberk.new_folder(), "rsa.example", "rsa")
+    here = Listeners(new_server, own=both(pair))
+    text = openssl("rsa", "-in", pair[1], "-noout", "-text").stdout.decode()
+    prime = bytes.fromhex("".join(re.search(r"prime1:\n((?: .*\n)+)", text).group(1).split()).replace(":", "")).lstrip(b"\0")
+    body = b"".join(pair[1].read_bytes().splitlines()[1:-1])
+    for again in (False, True):
+        if again:
+            reload(here.server)
+        for _ in range(8):
+            assert here.greets("own")[0].startswith("TLSv1.")
+        for row in roles(here.server):
+            found = any(want in octets for octets in memory(row["pid"])
+                        for want in (prime[:48], prime[::-1][:48], body[100:180]))
+            assert found == (row["role"] == "keys"), row
 
 
 def der(body):

@@ -314,7 +314,18 @@ def test_every_mistake_is_told_with_its_line_before_the_start(new_server):
     mistakes = [
         ('allowedVersions = "TLSv1.2 SSLv3";', 'allowedVersions: there is no version "SSLv3"'),
         ('allowedVersions = "TLSv1.2, TLSv1.3";', 'there is no version "TLSv1.2,"'),
-        ('cipherSuite = "NO-SUCH:NOR-THIS";', "cipherSuite: openssl knows no cipher"),
+        ('cipherSuite = "NO-SUCH:NOR-THIS";', 'cipherSuite: openssl knows no cipher "NO-SUCH"'),
+        ('cipherSuite = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA385";',
+         'knows no cipher "ECDHE-ECDSA-AES256-GCM-SHA385"'),
+        ('cipherSuite = "HIGH:!aNULL:!RC5";', 'knows no cipher "!RC5"'),
+        ('cipherSuite = "HIGH:!aNUL";', 'knows no cipher "!aNUL"'),
+        ('cipherSuite = "ECDHE+AESGCMX HIGH";', 'knows no cipher "ECDHE+AESGCMX"'),
+        ('cipherSuite = "HIGH:@STRENGHT";', 'knows no cipher "@STRENGHT"'),
+        ('cipherSuite = "HIGH:TLS_AES_256_GCM_SHA384";', 'knows no cipher "TLS_AES_256_GCM_SHA384"'),
+        ('cipherSuite = "!RC4";', "openssl knows no cipher in"),
+        ('cipherSuite = "HIGH:RC4-SHA";', 'knows no cipher "RC4-SHA"'),
+        ('cipherSuite13 = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA265";', 'refuses "TLS_AES_128_GCM_SHA265"'),
+        ('sessionTickets = "yes";', "must be true or false"),
         ('cipherSuite13 = "ECDHE-ECDSA-AES128-GCM-SHA256";', "cipherSuite13: openssl refuses"),
         (f'certificate = "{chain}";', "certificate: there is no key for it"),
         (f'key = "{key}";', "key: there is no certificate for it"),
@@ -345,6 +356,18 @@ def test_every_mistake_is_told_with_its_line_before_the_start(new_server):
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "tls.cipherSuite" in done.stderr
     started = server.command("serve", "--as-user", user=("nobody", "nogroup"))
     assert started.returncode == 1 and started.stderr == done.stderr
+
+
+def test_lists_as_they_are_found_in_the_field_are_good(new_server):
+    server = new_server(hauberk.RELEASE, start=False)
+    whole = server.conf.read_text()
+    for text in ("HIGH:!aNULL:!MD5", "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL:!EXPORT:!DES:!RC4:!3DES:!MD5:!PSK",
+                 "ALL:!LOW:!EXP:!SSLv2:+HIGH:+MEDIUM", "EECDH+AESGCM EDH+AESGCM", "DEFAULT:@STRENGTH", "DEFAULT:@SECLEVEL=2",
+                 "kEECDH:+kEECDH+SHA:HIGH:!EDH-RSA-DES-CBC3-SHA:!ECDHE-RSA-DES-CBC3-SHA:!IDEA:!SEED:!KRB5-DES-CBC3-SHA",
+                 "HIGH,!kRSA;!aDH:-AES128-SHA", "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"):
+        server.conf.write_text(whole.replace("tls: {", f'tls: {{ cipherSuite = "{text}";'))
+        done = check(server)
+        assert done.returncode == 0 and done.stderr == "", (text, done.stderr)
 
 
 def test_outdated_versions_are_a_warning(new_server):
