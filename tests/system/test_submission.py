@@ -71,7 +71,7 @@ def test_a_missing_date_and_message_id_are_added_for_our_users_only(server):
 def test_received_says_how_and_for_whom(server):
     name, octets = message()
     with logged_in_smtp(server) as raw:
-        send(raw, octets)
+        send(raw, octets, parameters=" REQUIRETLS")
     trace = fields(stored(server, name), "Received")[0]
     assert re.search(r"from c\.example \(\[127\.0\.0\.1\]\)\s+\(using TLSv1\.3 with cipher TLS_\w+\)", trace), trace
     assert re.search(r"with ESMTPSA id \S+\s+for <bob@example\.org>;", trace), trace
