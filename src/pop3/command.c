@@ -8,6 +8,8 @@ static const struct pop3_command commands[] = {
 	/* verb    handler        states         RFC */
 	{ "CAPA", pop3_cmd_capa, ANYTIME,       "2449 5" },
 	{ "STLS", pop3_cmd_stls, POP3_STRANGER, "2595 4" },
+	{ "UTF8", pop3_cmd_utf8, POP3_STRANGER, "6856 2" },
+	{ "LANG", pop3_cmd_lang, ANYTIME,       "6856 3" },
 	{ "USER", pop3_cmd_user, POP3_STRANGER, "1939 7" },
 	{ "PASS", pop3_cmd_pass, POP3_STRANGER, "1939 7" },
 	{ "AUTH", pop3_cmd_auth, POP3_STRANGER, "5034 4" },
@@ -66,7 +68,7 @@ static const struct pop3_command *command_find(slice verb)
 
 static struct pop3_reply command_start(struct pop3 *pop, struct cursor *c)
 {
-	slice verb = cursor_span(c, OCTET_ALPHA, "command");
+	slice verb = cursor_span(c, OCTET_ALPHA | OCTET_DIGIT, "command");
 	const struct pop3_command *command = command_find(verb);
 
 	if (c->expected || (!cursor_end(c) && cursor_peek(c) != ' '))

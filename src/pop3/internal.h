@@ -102,6 +102,8 @@ struct pop3_reply pop3_cmd_stat(struct pop3 *pop, struct cursor *args);
 struct pop3_reply pop3_cmd_stls(struct pop3 *pop, struct cursor *args);
 struct pop3_reply pop3_cmd_top(struct pop3 *pop, struct cursor *args);
 struct pop3_reply pop3_cmd_uidl(struct pop3 *pop, struct cursor *args);
+struct pop3_reply pop3_cmd_utf8(struct pop3 *pop, struct cursor *args);
+struct pop3_reply pop3_cmd_lang(struct pop3 *pop, struct cursor *args);
 struct pop3_reply pop3_cmd_user(struct pop3 *pop, struct cursor *args);
 
 #endif

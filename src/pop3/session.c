@@ -1,5 +1,5 @@
 /* The protocol as net/ calls it, and the AUTHORIZATION state (RFC 1939 §4): CAPA, STLS, USER, PASS,
- * AUTH, QUIT. */
+ * AUTH, UTF8, LANG, QUIT. */
 #include "pop3/internal.h"
 
 #include <stdlib.h>
@@ -199,7 +199,7 @@ struct pop3_reply pop3_cmd_capa(struct pop3 *pop, struct cursor *args)
 		return pop3_syntax(pop, args);
 	buf_adds(out,
 	    "+OK what there is\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
-	    "PIPELINING\r\n");
+	    "PIPELINING\r\nEXPIRE NEVER\r\nUTF8 USER\r\nLANG\r\n");
 	if (pop->state == POP3_STRANGER && pop3_password_allowed(pop))
 		print_login(pop, out);
 	if (pop->state == POP3_STRANGER && pop->s->listener->tls == LISTENER_STARTTLS &&
@@ -207,6 +207,32 @@ struct pop3_reply pop3_cmd_capa(struct pop3 *pop, struct cursor *args)
 		buf_adds(out, "STLS\r\n");
 	buf_adds(out, "IMPLEMENTATION Hauberk\r\n.\r\n");
 	return (struct pop3_reply){ .status = POP3_DONE };
+}
+
+/* "UTF8": the client takes UTF-8 in headers (RFC 6856 §2). Names and passwords are taken as UTF-8 with it and
+ * without; so is what a message holds given as it is, for nobody has another form of it. */
+struct pop3_reply pop3_cmd_utf8(struct pop3 *pop, struct cursor *args)
+{
+	if (!cursor_done(args))
+		return pop3_syntax(pop, args);
+	return pop3_ok("UTF-8 it is");
+}
+
+/* "LANG" [SP language]: the texts of answers are English (RFC 6856 §3) */
+struct pop3_reply pop3_cmd_lang(struct pop3 *pop, struct cursor *args)
+{
+	if (cursor_end(args)) {
+		buf_adds(&pop->s->out, "+OK languages\r\nen English\r\ni-default English\r\n.\r\n");
+		return (struct pop3_reply){ .status = POP3_DONE };
+	}
+	cursor_char(args, ' ', "one space");
+	if (args->expected)
+		return pop3_syntax(pop, args);
+	if (slice_eq_nocase(args->rest, SLICE("en")) || slice_eq(args->rest, SLICE("*")))
+		return pop3_ok("en English");
+	if (slice_eq_nocase(args->rest, SLICE("i-default")))
+		return pop3_ok("i-default English");
+	return pop3_err(NULL, "answers are in English only; LANG lists what there is");
 }
 
 /* "STLS"   RFC 2595 §4 */

@@ -220,6 +220,24 @@ static void every_split_gets_the_same_answers(void **state)
 	    "+OK until next time\r\n");
 }
 
+static void languages_and_utf8_are_told(void **state)
+{
+	int fd = server_connect();
+
+	server_hear(fd, "+OK Hauberk ready\r\n");
+	talk(fd, "LANG\r\n", "+OK languages\r\nen English\r\ni-default English\r\n.\r\n");
+	talk(fd, "LANG en\r\n", "+OK en English\r\n");
+	talk(fd, "LANG *\r\n", "+OK en English\r\n");
+	talk(fd, "LANG de\r\n", "-ERR answers are in English only; LANG lists what there is\r\n");
+	talk(fd, "UTF8 now\r\n", "-ERR expected end of line at column 5\r\n");
+	talk(fd, "UTF8\r\n", "+OK UTF-8 it is\r\n");
+	talk(fd, "USER alice\r\n", "+OK and the password?\r\n");
+	talk(fd, "PASS secret\r\n", "+OK 0 messages\r\n");
+	talk(fd, "UTF8\r\n", "-ERR you are logged in\r\n");
+	talk(fd, "QUIT\r\n", "+OK until next time\r\n");
+	close(fd);
+}
+
 static void password_needs_tls(void **state)
 {
 	int fd;
@@ -233,7 +251,7 @@ static void password_needs_tls(void **state)
 	talk(fd, "STLS\r\n", "-ERR no TLS here\r\n");
 	talk(fd, "CAPA\r\n",
 	    "+OK what there is\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"
-	    "IMPLEMENTATION Hauberk\r\n.\r\n");
+	    "EXPIRE NEVER\r\nUTF8 USER\r\nLANG\r\nIMPLEMENTATION Hauberk\r\n.\r\n");
 	close(fd);
 	server_stop();
 }
@@ -250,6 +268,7 @@ int main(void)
 		TEST(deletion_comes_true_at_quit_only),
 		TEST(long_message_comes_whole),
 		TEST(every_split_gets_the_same_answers),
+		TEST(languages_and_utf8_are_told),
 		cmocka_unit_test(password_needs_tls),
 	};
 
