@@ -5,6 +5,7 @@ import imaplib
 import itertools
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -143,21 +144,25 @@ def trusting():
     return ssl.create_default_context(cafile=str(certificate()[0]))
 
 
+_given = set()
+
+
 def free_ports(n):
-    """Ports free on both loopback addresses."""
-    held, ports = [], []
+    """Ports free on both loopback addresses, each given once; below those that the kernel gives to clients, which
+    would take them before a server does."""
+    ports = []
     while len(ports) < n:
-        four = socket.socket(socket.AF_INET)
-        six = socket.socket(socket.AF_INET6)
-        held += [four, six]
-        four.bind(("127.0.0.1", 0))
-        try:
-            six.bind(("::1", four.getsockname()[1]))
-        except OSError:
+        port = random.randrange(10000, 32000)
+        if port in _given:
             continue
-        ports.append(four.getsockname()[1])
-    for one in held:
-        one.close()
+        with socket.socket(socket.AF_INET) as four, socket.socket(socket.AF_INET6) as six:
+            try:
+                four.bind(("127.0.0.1", port))
+                six.bind(("::1", port))
+            except OSError:
+                continue
+        _given.add(port)
+        ports.append(port)
     return ports
 
 
