@@ -51,7 +51,6 @@ static bool prepare(struct role_start *start, struct error *error)
 		.command_timeout_ms = (int)c->smtp_command_timeout_ms,
 		.data_timeout_ms = (int)c->smtp_data_timeout_ms,
 		.data_rate = (unsigned)c->smtp_data_rate,
-		.tls = true, /* where its listener offers it */
 		.directory = role_path(start, "directory/directory.db") };
 	if (!(conf.spool = spool_open(own, start->instance, start->peers, error)))
 		return false;

@@ -8,7 +8,7 @@ struct reply cmd_starttls(struct session *s, struct cursor *c)
 		return reply(s, 501, "5.5.4", "STARTTLS takes no arguments");
 	if (session_secure(s))
 		return reply(s, 503, "5.5.1", "TLS is up already");
-	if (!smtp_conf->tls || s->listener->tls != LISTENER_STARTTLS)
+	if (s->listener->tls != LISTENER_STARTTLS)
 		return reply(s, 502, "5.5.1", "TLS is not offered here");
 	struct reply r = reply(s, 220, "2.0.0", "ready for the handshake");
 	r.turn = TURN_STARTTLS;

@@ -33,7 +33,6 @@ struct smtp_conf {
 	unsigned max_hops;                  /* Received fields of a message that comes in */
 	int command_timeout_ms, data_timeout_ms;
 	unsigned data_rate;    /* octets a second, at least */
-	bool tls;              /* a certificate is there */
 	const char *directory; /* path of directory.db */
 	struct spool *spool;
 };
