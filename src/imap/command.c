@@ -17,6 +17,7 @@ const struct command imap_commands[] = {
 	{ "STARTTLS",     imap_cmd_starttls,     IMAP_STRANGER, COMMAND_SILENT,                "9051 6.2.1" },
 	{ "AUTHENTICATE", imap_cmd_authenticate, IMAP_STRANGER, COMMAND_SECRET,                "9051 6.2.2" },
 	{ "LOGIN",        imap_cmd_login,        IMAP_STRANGER, COMMAND_SECRET,                "9051 6.2.3" },
+	{ "ENABLE",       imap_cmd_enable,       LOGGED,        0,                             "9051 6.3.1" },
 	{ "SELECT",       imap_cmd_select,       LOGGED,        COMMAND_SILENT,                "9051 6.3.2" },
 	{ "EXAMINE",      imap_cmd_examine,      LOGGED,        COMMAND_SILENT,                "9051 6.3.3" },
 	{ "CREATE",       imap_cmd_create,       LOGGED,        0,                             "9051 6.3.4" },

@@ -12,6 +12,7 @@ static const struct {
 } names[] = {
 	{ "FLAGS", FETCH_FLAGS, SECTION_ALL, true },
 	{ "UID", FETCH_UID, SECTION_ALL, true },
+	{ "MODSEQ", FETCH_MODSEQ, SECTION_ALL, true },
 	{ "INTERNALDATE", FETCH_INTERNALDATE, SECTION_ALL, true },
 	{ "RFC822.SIZE", FETCH_SIZE, SECTION_ALL, true },
 	{ "RFC822.HEADER", FETCH_SECTION, SECTION_HEADER, true },
@@ -48,6 +49,7 @@ static void item_note(struct fetch_items *items, const struct fetch_item *item)
 	items->texts |= item->kind == FETCH_SECTION;
 	items->sets_seen |= !item->peek;
 	items->has_flags |= item->kind == FETCH_FLAGS;
+	items->has_modseq |= item->kind == FETCH_MODSEQ;
 	items->has_uid |= item->kind == FETCH_UID;
 }
 

@@ -20,6 +20,7 @@ enum fetch_kind {
 	FETCH_UID,
 	FETCH_INTERNALDATE,
 	FETCH_SIZE,
+	FETCH_MODSEQ,
 	FETCH_ENVELOPE,
 	FETCH_BODY,
 	FETCH_BODYSTRUCTURE,
@@ -42,7 +43,7 @@ struct fetch_items {
 	bool heads;     /* needs store_head */
 	bool texts;     /* needs the message */
 	bool sets_seen; /* RFC 9051 §6.4.5, BODY[...] */
-	bool has_flags, has_uid;
+	bool has_flags, has_uid, has_modseq;
 };
 
 /* "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")" */

@@ -100,7 +100,16 @@ slice parse_astring(struct cursor *c, struct arena *arena)
 	return chars_parse(c, "]");
 }
 
-/* The wire's name as ours: UTF-8 without controls. */
+static bool name_plain(slice wire)
+{
+	for (size_t i = 0; i < wire.n; i++)
+		if (octet_is(wire.p[i], OCTET_CONTROL))
+			return false;
+	return utf8_valid(wire);
+}
+
+/* The wire's name as ours: UTF-8 without controls. An "&" that begins no base64 stands for itself: the name
+ * is an astring like any other, and there may be no such mailbox. */
 static slice name_decode(struct cursor *c, slice wire, struct arena *arena)
 {
 	struct buf name;
@@ -108,8 +117,12 @@ static slice name_decode(struct cursor *c, slice wire, struct arena *arena)
 	if (c->expected)
 		return (slice){ 0 };
 	buf_init(&name, STORE_MAILBOX_MAX);
-	if (!utf7_decode(wire, &name))
-		cursor_fail(c, "mailbox name in modified UTF-7");
+	if (!utf7_decode(wire, &name)) {
+		buf_clear(&name);
+		buf_add(&name, wire);
+		if (name.full || !name_plain(wire))
+			cursor_fail(c, "mailbox name in modified UTF-7");
+	}
 	slice copy = arena_copy(arena, buf_slice(&name));
 	buf_free(&name);
 	return copy;

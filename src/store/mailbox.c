@@ -57,6 +57,7 @@ static void read_mailbox(struct db_stmt *st, struct arena *arena, struct store_m
 	m->unseen = db_column_number(st, 8);
 	m->deleted = db_column_number(st, 9);
 	m->bytes = db_column_number(st, 10);
+	m->recent = (uint32_t)db_column_id(st, 11);
 }
 
 /* Ends a statement that gives one mailbox or none. */
@@ -252,6 +253,50 @@ bool store_mailbox_subscribe(
 	if (!db_done(st, error))
 		return false;
 	return found || error_plain(error, FAULT_ABSENT, "no such mailbox");
+}
+
+static bool claim_recent(struct db *db, int64_t account, int64_t id, uint32_t *from_out,
+    uint32_t *to_out, struct error *error)
+{
+	struct store_mailbox mailbox;
+	struct db_stmt *st;
+
+	if (!mailbox_need(db, account, id, NULL, &mailbox, error))
+		return false;
+	*from_out = mailbox.recent;
+	*to_out = mailbox.uidnext;
+	st = db_use(db, Q_MAILBOX_SEEN);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, id);
+	return db_run(st, error);
+}
+
+bool store_claim_recent(struct store *store, int64_t account, int64_t mailbox, uint32_t *from_out,
+    uint32_t *to_out, struct error *error)
+{
+	struct db *db;
+
+	if (!store_begin(store, account, DB_SYNC_NORMAL, &db, error))
+		return false;
+	return store_finish(db, claim_recent(db, account, mailbox, from_out, to_out, error), error);
+}
+
+bool store_count_recent(struct store *store, int64_t account, const struct store_mailbox *mailbox,
+    int64_t *count_out, struct error *error)
+{
+	struct db_stmt *st;
+	struct db *db;
+
+	*count_out = 0;
+	if (!store_use(store, account, &db, error))
+		return false;
+	st = db_use(db, Q_MESSAGE_RECENT);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox->id);
+	db_bind_id(st, 3, mailbox->recent);
+	if (db_step(st))
+		*count_out = db_column_number(st, 0);
+	return db_done(st, error);
 }
 
 struct removal {

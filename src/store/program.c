@@ -13,7 +13,8 @@ static const struct db_table tables[] = {
 	    .columns = { { "account_id", DB_ID }, { "id", DB_ID }, { "name", DB_TEXT },
 		{ "special", DB_TEXT }, { "subscribed", DB_NUMBER }, { "uidvalidity", DB_NUMBER },
 		{ "uidnext", DB_NUMBER }, { "modseq", DB_NUMBER }, { "messages", DB_NUMBER },
-		{ "unseen", DB_NUMBER }, { "deleted", DB_NUMBER }, { "bytes", DB_NUMBER } } },
+		{ "unseen", DB_NUMBER }, { "deleted", DB_NUMBER }, { "bytes", DB_NUMBER },
+		{ "recent", DB_ID } } },
 	/* Short rows without an index on modseq: a scan of 50,000 takes milliseconds, an index would
 	 * be paid at every change. */
 	{ "message", .key = "account_id, mailbox, uid",
@@ -45,7 +46,7 @@ static const struct db_table tables[] = {
 
 #define MAILBOX_COLUMNS                                                                            \
 	"SELECT id, name, special, subscribed, uidvalidity, uidnext, modseq, messages, unseen, "   \
-	"deleted, bytes FROM mailbox WHERE account_id = ?1"
+	"deleted, bytes, recent FROM mailbox WHERE account_id = ?1"
 #define MESSAGE_RANGE " WHERE m.account_id = ?1 AND m.mailbox = ?2 AND m.uid >= ?3 AND m.uid <= ?4"
 #define IN_MAILBOX    " WHERE account_id = ?1 AND mailbox = ?2"
 #define BY_ID         " WHERE account_id = ?1 AND id = ?2"
@@ -68,8 +69,8 @@ static const struct db_query queries[Q_COUNT] = {
 	    "UPDATE account SET messages = messages + ?2, bytes = bytes + ?3 WHERE account_id = ?1" },
 	[Q_MAILBOX_ADD] = { "mailbox_add",
 	    "INSERT INTO mailbox(account_id, id, name, special, subscribed, uidvalidity, uidnext, "
-	    "modseq, messages, unseen, deleted, bytes) "
-	    "VALUES (?1, ?2, ?3, ?4, 0, ?5, 1, ?6, 0, 0, 0, 0)" },
+	    "modseq, messages, unseen, deleted, bytes, recent) "
+	    "VALUES (?1, ?2, ?3, ?4, 0, ?5, 1, ?6, 0, 0, 0, 0, 1)" },
 	[Q_MAILBOX_LIST] = { "mailbox_list", MAILBOX_COLUMNS " ORDER BY name" },
 	[Q_MAILBOX_BY_NAME] = { "mailbox_by_name", MAILBOX_COLUMNS " AND name = ?2" },
 	[Q_MAILBOX_BY_ID] = { "mailbox_by_id", MAILBOX_COLUMNS " AND id = ?2" },
@@ -77,6 +78,7 @@ static const struct db_query queries[Q_COUNT] = {
 	    "UPDATE mailbox SET modseq = ?3, uidnext = uidnext + ?4, messages = messages + ?5, "
 	    "unseen = unseen + ?6, deleted = deleted + ?7, bytes = bytes + ?8 "
 	    "WHERE account_id = ?1 AND id = ?2" },
+	[Q_MAILBOX_SEEN] = { "mailbox_seen", "UPDATE mailbox SET recent = uidnext" BY_ID },
 	[Q_MAILBOX_RENAME] = { "mailbox_rename", "UPDATE mailbox SET name = ?3" BY_ID },
 	[Q_MAILBOX_SUBSCRIBE] = { "mailbox_subscribe",
 	    "UPDATE mailbox SET subscribed = ?3" BY_ID " RETURNING id" },
@@ -128,6 +130,8 @@ static const struct db_query queries[Q_COUNT] = {
 	    "SELECT m.uid FROM message m" MESSAGE_RANGE " AND m.modseq > ?5 ORDER BY m.uid" },
 	[Q_MESSAGE_UNSEEN] = { "message_unseen",
 	    "SELECT uid FROM message" IN_MAILBOX " AND (flags & 1) = 0 ORDER BY uid LIMIT 1" },
+	[Q_MESSAGE_RECENT] = { "message_recent",
+	    "SELECT count(*) FROM message" IN_MAILBOX " AND uid >= ?3" },
 	[Q_MESSAGE_FLAGS] = { "message_flags",
 	    "UPDATE message SET flags = ?4, modseq = ?5" IN_MAILBOX " AND uid = ?3" },
 	[Q_MESSAGE_REMOVE] = { "message_remove", "DELETE FROM message" IN_MAILBOX " AND uid = ?3" },
@@ -174,9 +178,17 @@ static const struct db_query queries[Q_COUNT] = {
 	    "FROM mailbox x WHERE x.account_id = ?1))" },
 };
 
+/* 2: mailbox.recent. What was there before is recent to nobody. */
+static const struct db_migration migrations[] = {
+	{ 2, .table = "mailbox", .column = { "recent", DB_ID } },
+	{ 2, .sql = "UPDATE mailbox SET recent = uidnext" },
+};
+
 const struct db_program store_program = {
 	.name = "mail",
-	.version = 1,
+	.version = 2,
+	.migrations = migrations,
+	.migration_count = sizeof(migrations) / sizeof(migrations[0]),
 	.tables = tables,
 	.table_count = sizeof(tables) / sizeof(tables[0]),
 	.queries = queries,

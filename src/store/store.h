@@ -92,7 +92,8 @@ struct store_mailbox {
 	slice special; /* "\\Sent" ..., or empty (RFC 6154) */
 	bool subscribed;
 	uint32_t uidvalidity, uidnext;
-	int64_t modseq; /* highest */
+	uint32_t recent; /* UIDs from here on were told to no session yet (RFC 3501 §2.3.2) */
+	int64_t modseq;  /* highest */
 	int64_t messages, unseen, deleted, bytes;
 };
 
@@ -153,6 +154,14 @@ bool store_mailbox_subscribe(
 /* Lowest UID without \Seen; 0 when there is none. */
 bool store_first_unseen(
     struct store *store, int64_t account, int64_t mailbox, uint32_t *uid_out, struct error *error);
+
+/* Takes what is recent, for one session and none after it: UIDs from *from_out to below *to_out. The
+ * commit is not synced. */
+bool store_claim_recent(struct store *store, int64_t account, int64_t mailbox, uint32_t *from_out,
+    uint32_t *to_out, struct error *error);
+/* How many messages are recent. */
+bool store_count_recent(struct store *store, int64_t account, const struct store_mailbox *mailbox,
+    int64_t *count_out, struct error *error);
 
 /* The bit of a keyword (ASCII case ignored); create: makes it when it is new. STORE_ABSENT when it
  * is not there (create false). With create: FAULT_LIMIT when all bits are taken. */

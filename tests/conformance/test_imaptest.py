@@ -1,0 +1,81 @@
+"""The scripted tests of imaptest, each with two accounts of its own, against the real server."""
+import pytest
+
+import hauberk
+import imapscript
+
+SCRIPTS = 72
+# By script: the extension that it needs and the server does not have.
+DIFFERENT = {
+    "append-binary": "BINARY",
+    "catenate": "CATENATE",
+    "catenate-multiappend": "CATENATE MULTIAPPEND",
+    "esort": "ESORT",
+    "fetch-binary-mime": "BINARY",
+    "fetch-binary-mime-base64": "BINARY",
+    "fetch-binary-mime-qp": "BINARY",
+    "listext": "LIST-EXTENDED",
+    "multiappend": "MULTIAPPEND",
+    "notify": "NOTIFY QRESYNC",
+    "search-context-update": "CONTEXT=SEARCH",
+    "search-context-update2": "CONTEXT=SEARCH",
+    "search-context-update3": "CONTEXT=SEARCH",
+    "search-partial": "CONTEXT=SEARCH",
+    "sort-addresses": "SORT",
+    "sort-arrival": "SORT",
+    "sort-date": "SORT",
+    "sort-display-from": "SORT=DISPLAY",
+    "sort-display-to": "SORT=DISPLAY",
+    "sort-partial": "CONTEXT=SORT",
+    "sort-size": "SORT",
+    "sort-subject": "SORT",
+    "thread": "THREAD=REFERENCES",
+    "thread-orderedsubject": "THREAD=ORDEREDSUBJECT",
+    "thread-orderedsubject2": "THREAD=ORDEREDSUBJECT",
+    **{f"thread{n}": "THREAD=REFERENCES" for n in range(2, 9)},
+    "urlauth": "URLAUTH",
+    "urlauth-binary": "URLAUTH URLAUTH=BINARY",
+    "urlauth2": "URLAUTH",
+}
+
+
+@pytest.fixture(scope="module")
+def scripts(suites):
+    folder = suites / "imaptest/src/tests"
+    if not folder.is_dir():
+        pytest.skip("no imaptest")
+    return [path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix != ".mbox"]
+
+
+@pytest.fixture(scope="module")
+def served():
+    server = hauberk.Server(hauberk.ASAN)
+    try:
+        server.start().must("domain", "add", "example.org")
+        yield server
+        server.stop()
+    finally:
+        server.kill()
+
+
+def accounts(server, name):
+    """Two new ones."""
+    users = [f"{name.lower()}{i}@example.org" for i in (1, 2)]
+    for user in users:
+        server.must("account", "add", user, secret=hauberk.PASSWORD)
+    return users
+
+
+def test_scripts(scripts, served):
+    failed = {}
+    for path in scripts:
+        script = imapscript.Script(path)
+        why = imapscript.play(script, lambda: served.raw("imap_plain"), accounts(served, path.name), hauberk.PASSWORD)
+        if why:
+            failed[path.name] = why
+            print(path.name, why)
+    print(f"{len(scripts) - len(failed)} of {len(scripts)} scripts pass")
+    wrong = {name: failed.get(name, "passes now") for name in failed.keys() | DIFFERENT.keys()
+             if failed.get(name, "").removeprefix("needs ") != DIFFERENT.get(name)}
+    assert not wrong, wrong
+    assert len(scripts) == SCRIPTS
