@@ -22,6 +22,7 @@ struct fetching {
 	struct arena *parts;
 	struct mime mime;
 	slice literal; /* what is left to send of an item */
+	bool unknown;  /* a part has an encoding that BINARY does not know */
 	struct imap_reply failed;
 };
 
@@ -113,18 +114,26 @@ static void date_item(struct imap *im, int64_t received_us)
 	date_internal_write(&date, &im->s->out);
 }
 
-/* Announces the octets, which literal_send sends. */
+/* Announces the octets, which literal_send sends. An encoding that is not known makes NO of the answer
+ * (RFC 3516 §4.3); NUL needs a literal8. */
 static void section_item(struct imap *im, struct fetching *f, const struct fetch_item *item)
 {
-	slice text;
+	slice text = { 0 };
 
 	fetch_label_write(item, &im->s->out);
 	buf_init(&f->room, f->text.n + 16);
-	if (!fetch_section(f->mime.root, item, &f->room, &text)) {
+	enum fetch_answer answer = fetch_section(f->mime.root, item, &f->room, &text);
+	f->unknown |= answer == FETCH_UNKNOWN_ENCODING;
+	if (item->kind == FETCH_BINARY_SIZE) {
+		buf_addf(&im->s->out, " %zu", answer == FETCH_FOUND ? text.n : 0);
+		return;
+	}
+	if (answer != FETCH_FOUND) {
 		buf_adds(&im->s->out, " NIL");
 		return;
 	}
-	buf_addf(&im->s->out, " {%zu}\r\n", text.n);
+	bool eight = item->kind == FETCH_BINARY && slice_find(text, '\0') < text.n;
+	buf_addf(&im->s->out, " %s{%zu}\r\n", eight ? "~" : "", text.n);
 	f->literal = text;
 }
 
@@ -151,7 +160,7 @@ static void item_write(struct imap *im, struct fetching *f, const struct fetch_i
 	if (!f->first)
 		buf_addc(out, ' ');
 	f->first = false;
-	if (item->kind == FETCH_SECTION) {
+	if (item->kind >= FETCH_SECTION) {
 		section_item(im, f, item);
 		return;
 	}
@@ -228,6 +237,8 @@ static struct imap_reply fetch_step(struct imap *im, void *context)
 	}
 	if (f->failed.text)
 		return f->failed;
+	if (f->unknown)
+		return imap_reply_no("UNKNOWN-CTE", "an encoding is not known");
 	if (f->told < uid_set_count(f->uids) && !im->uid)
 		return imap_reply_no("EXPUNGEISSUED", "some of the messages are gone");
 	return imap_reply_ok("fetched");

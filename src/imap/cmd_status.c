@@ -36,12 +36,14 @@ static int64_t item_value(const struct store_mailbox *m, int64_t recent, enum it
 }
 
 /* "STATUS" SP mailbox SP "(" [status-att-val *(SP status-att-val)] ")" */
-static void status_write(struct imap *im, slice name, const struct store_mailbox *m, unsigned items)
+void imap_status_write(struct imap *im, slice name, const struct store_mailbox *m, unsigned items)
 {
 	const char *separator = "";
 	struct error error;
 	int64_t recent = 0;
 
+	if (items & 1u << HIGHESTMODSEQ)
+		imap_condstore(im, true);
 	if (items & 1u << RECENT && m->recent < m->uidnext &&
 	    !store_count_recent(imap_store(im), im->account, m, &recent, &error))
 		imap_reply_error(im, &error);
@@ -59,27 +61,33 @@ static void status_write(struct imap *im, slice name, const struct store_mailbox
 	buf_adds(&im->s->out, ")\r\n");
 }
 
+/* "(" status-att *(SP status-att) ")" */
+unsigned imap_status_parse(struct cursor *c)
+{
+	unsigned items = 0;
+
+	cursor_char(c, '(', "'('");
+	do
+		items |= item_parse(c);
+	while (cursor_try_char(c, ' '));
+	cursor_char(c, ')', "')'");
+	return items;
+}
+
 /* status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"   RFC 9051 §6.3.11 */
 struct imap_reply imap_cmd_status(struct imap *im, struct cursor *args)
 {
 	struct store_mailbox mailbox;
 	struct imap_reply reply;
-	unsigned items = 0;
 
 	parse_space(args);
 	slice name = parse_mailbox(args, im->arena);
 	parse_space(args);
-	cursor_char(args, '(', "'('");
-	do
-		items |= item_parse(args);
-	while (cursor_try_char(args, ' '));
-	cursor_char(args, ')', "')'");
+	unsigned items = imap_status_parse(args);
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
 	if (!imap_find_mailbox(im, name, &mailbox, &reply))
 		return reply;
-	if (items & 1u << HIGHESTMODSEQ)
-		imap_condstore(im, true);
-	status_write(im, name, &mailbox, items);
+	imap_status_write(im, name, &mailbox, items);
 	return imap_reply_ok("done");
 }

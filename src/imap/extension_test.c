@@ -250,6 +250,93 @@ static void only_one_session_is_told_that_a_message_is_recent(void **state)
 	close(two);
 }
 
+static void list_selects_and_returns(void **state)
+{
+	int fd = mailbox(0);
+
+	talk(fd, "a create a/b (use (\\sent \\archive))\r\n", "a OK created\r\n");
+	talk(fd, "a create x (use (\\all))\r\n", "a NO [USEATTR] no mailbox can have that use\r\n");
+	talk(fd, "a create x (frog)\r\n", "a BAD expected USE ( at column 13\r\n");
+	talk(fd, "a create a.c\r\n", "a OK created\r\n");
+	talk(fd, "a create d/e\r\n", "a OK created\r\n");
+	talk(fd, "a subscribe a/b\r\n", "a OK done\r\n");
+	talk(fd, "a subscribe d/e\r\n", "a OK done\r\n");
+	talk(fd, "a delete d/e\r\n", "a OK deleted\r\n");
+	talk(fd, "a list \"\" %\r\n",
+	    "* LIST (\\HasNoChildren) \"/\" \"INBOX\"\r\n"
+	    "* LIST (\\Noselect \\HasChildren) \"/\" \"a\"\r\n"
+	    "* LIST (\\HasNoChildren) \"/\" \"a.c\"\r\na OK done\r\n");
+	talk(fd, "a list (subscribed) \"\" (a* d*)\r\n",
+	    "* LIST (\\HasNoChildren \\Subscribed \\Sent \\Archive) \"/\" \"a/b\"\r\n"
+	    "* LIST (\\NonExistent \\Subscribed) \"/\" \"d/e\"\r\na OK done\r\n");
+	talk(fd, "a list (recursivematch subscribed) \"\" % return (status (messages))\r\n",
+	    "* LIST (\\NonExistent \\HasChildren) \"/\" \"a\" (CHILDINFO (\"SUBSCRIBED\"))\r\n"
+	    "* LIST (\\NonExistent) \"/\" \"d\" (CHILDINFO (\"SUBSCRIBED\"))\r\na OK done\r\n");
+	talk(fd, "a list (special-use) \"\" * return (subscribed status (messages uidnext))\r\n",
+	    "* LIST (\\HasNoChildren \\Subscribed \\Sent \\Archive) \"/\" \"a/b\"\r\n"
+	    "* STATUS \"a/b\" (MESSAGES 0 UIDNEXT 1)\r\na OK done\r\n");
+	talk(fd, "a lsub \"\" *\r\n",
+	    "* LSUB () \"/\" \"a/b\"\r\n* LSUB () \"/\" \"d/e\"\r\na OK done\r\n");
+	talk(fd, "a unsubscribe d/e\r\n", "a OK done\r\n");
+	talk(fd, "a unsubscribe d/e\r\n", "a NO [NONEXISTENT] no such mailbox\r\n");
+	talk(fd, "a lsub \"\" %\r\n", "* LSUB (\\Noselect) \"/\" \"a\"\r\na OK done\r\n");
+	talk(fd, "a list (recursivematch) \"\" %\r\n",
+	    "a BAD expected an option for RECURSIVEMATCH to go with at column 8\r\n");
+	close(fd);
+}
+
+static void parts_are_fetched_without_their_encoding(void **state)
+{
+	int fd = mailbox(0);
+
+	append(fd,
+	    "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
+	    "Content-Transfer-Encoding: base64\r\n\r\nAGIAYw==\r\n--x\r\n"
+	    "Content-Transfer-Encoding: quoted-printable\r\n\r\na=3Db\r\n--x\r\n"
+	    "Content-Transfer-Encoding: x-own\r\n\r\nyou\r\n--x--\r\n");
+	until(fd, "a noop\r\n", "a OK");
+	server_say(
+	    fd, "a fetch 1 (binary.peek[1]<1.9> binary.size[1] binary.peek[2] binary.peek[9])\r\n");
+	server_hear(fd, "* 1 FETCH (BINARY[1]<1> ~{3}\r\nb");
+	close(fd);
+	fd = mailbox(0);
+	talk(fd, "a fetch 1 (binary.size[1] binary.peek[2] binary.peek[9] binary.peek[2]<1.1>)\r\n",
+	    "* 1 FETCH (BINARY.SIZE[1] 4 BINARY[2] {3}\r\na=b BINARY[9] NIL BINARY[2]<1> {1}\r\n=)\r\n"
+	    "a OK fetched\r\n");
+	talk(fd, "a fetch 1 binary.peek[3]\r\n",
+	    "* 1 FETCH (BINARY[3] NIL)\r\na NO [UNKNOWN-CTE] an encoding is not known\r\n");
+	talk(fd, "a fetch 1 binary[1.mime]\r\n",
+	    "a BAD expected part numbers only at column 25\r\n");
+	talk(fd, "a fetch 1 binary[2]\r\n",
+	    "* 1 FETCH (FLAGS (\\Seen) BINARY[2] {3}\r\na=b)\r\na OK fetched\r\n");
+	close(fd);
+}
+
+static void several_messages_are_appended_at_once(void **state)
+{
+	int fd = mailbox(1);
+
+	until(fd, "a append INBOX (\\Seen) {10+}\r\nA: b\r\n\r\nx\r {9+}\r\nA: c\r\n\r\ny\r\n",
+	    "a OK [APPENDUID ");
+	talk(fd, "a fetch 2:* (flags rfc822)\r\n",
+	    "* 2 FETCH (FLAGS (\\Seen \\Recent) RFC822 {11}\r\nA: b\r\n\r\nx\r\n)\r\n"
+	    "* 3 FETCH (FLAGS (\\Seen \\Recent) RFC822 {9}\r\nA: c\r\n\r\ny)\r\na OK fetched\r\n");
+	/* All or none. */
+	talk(fd, "a append INBOX {3+}\r\nabc {3+}\r\nabc (\r\n",
+	    "a BAD expected flag at column 37\r\n");
+	talk(fd, "a append nowhere {3+}\r\nabc {3+}\r\nabc\r\n",
+	    "a NO [TRYCREATE] no such mailbox\r\n");
+	talk(fd, "a status inbox (messages)\r\n",
+	    "* STATUS \"inbox\" (MESSAGES 3)\r\na OK done\r\n");
+	until(fd,
+	    "a append INBOX ~{56+}\r\nA: b\r\nContent-Transfer-Encoding: binary\r\nD: e\r\n\r\nx\ny\r\nz\xff\r\n",
+	    "a OK [APPENDUID ");
+	talk(fd, "a fetch 4 (body.peek[] binary.size[1])\r\n",
+	    "* 4 FETCH (BODY[] {61}\r\nA: b\r\nContent-Transfer-Encoding: base64\r\nD: e\r\n\r\n"
+	    "eAp5DQp6/w== BINARY.SIZE[1] 7)\r\na OK fetched\r\n");
+	close(fd);
+}
+
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, server_begin, server_end)
 
 int main(void)
@@ -260,6 +347,9 @@ int main(void)
 		WITH_SERVER(age_is_told_in_seconds),
 		WITH_SERVER(encodings_are_undone_before_it_is_searched),
 		WITH_SERVER(clients_that_know_modseqs_are_told_them),
+		WITH_SERVER(list_selects_and_returns),
+		WITH_SERVER(parts_are_fetched_without_their_encoding),
+		WITH_SERVER(several_messages_are_appended_at_once),
 		WITH_SERVER(only_one_session_is_told_that_a_message_is_recent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,8 @@ enum fetch_kind {
 	FETCH_BODY,
 	FETCH_BODYSTRUCTURE,
 	FETCH_SECTION, /* BODY[...], RFC822 and its kin */
+	FETCH_BINARY,  /* the same without the transfer encoding (RFC 3516) */
+	FETCH_BINARY_SIZE,
 };
 
 struct fetch_item {
@@ -50,8 +52,14 @@ struct fetch_items {
 void fetch_parse(struct cursor *c, struct arena *arena, struct fetch_items *out);
 /* "BODY[1.2.HEADER]<0>" and the like. */
 void fetch_label_write(const struct fetch_item *item, struct buf *out);
-/* The octets an item asks for; HEADER.FIELDS are written into room. false: no such part. */
-bool fetch_section(
+enum fetch_answer {
+	FETCH_FOUND,
+	FETCH_NO_PART,
+	FETCH_UNKNOWN_ENCODING, /* of BINARY only */
+};
+
+/* The octets an item asks for; HEADER.FIELDS and what is decoded are written into room. */
+enum fetch_answer fetch_section(
     const struct part *root, const struct fetch_item *item, struct buf *room, slice *out);
 
 #endif

@@ -164,6 +164,9 @@ bool imap_resolve(struct imap *im, const struct sequence *sequence, struct uid_s
 /* A set that is freed with the command. */
 struct uid_set *imap_set(struct imap *im);
 
+/* "(MESSAGES UIDNEXT ...)", as a set of bits, and its answer (cmd_status.c). */
+unsigned imap_status_parse(struct cursor *c);
+void imap_status_write(struct imap *im, slice name, const struct store_mailbox *m, unsigned items);
 /* Lets in, or counts a failure; logged. */
 struct imap_reply imap_welcome(struct imap *im, slice user, int64_t account);
 struct imap_reply imap_unwelcome(struct imap *im, slice user);

@@ -10,6 +10,7 @@
 #define GREETING                                                                                   \
 	"* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE NAMESPACE UNSELECT UIDPLUS MOVE "        \
 	"CHILDREN SPECIAL-USE ID ENABLE CONDSTORE ESEARCH SEARCHRES WITHIN STATUS=SIZE "           \
+	"LIST-EXTENDED LIST-STATUS CREATE-SPECIAL-USE BINARY MULTIAPPEND "                         \
 	"AUTH=PLAIN AUTH=LOGIN] Hauberk ready\r\n"
 #define EMPTY_INBOX                                                                                \
 	"* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft)\r\n"                              \
@@ -489,6 +490,7 @@ static void password_needs_tls(void **state)
 	talk(fd, "a capability\r\n",
 	    "* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE NAMESPACE UNSELECT UIDPLUS MOVE "
 	    "CHILDREN SPECIAL-USE ID ENABLE CONDSTORE ESEARCH SEARCHRES WITHIN STATUS=SIZE "
+	    "LIST-EXTENDED LIST-STATUS CREATE-SPECIAL-USE BINARY MULTIAPPEND "
 	    "LOGINDISABLED\r\na OK done\r\n");
 	close(fd);
 	server_stop();

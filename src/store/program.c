@@ -2,6 +2,15 @@
 
 #include "store/store.h"
 
+/* Names that are subscribed to and have no mailbox (RFC 3501 §6.3.6). */
+#define SUBSCRIPTION                                                                               \
+	{                                                                                          \
+		"subscription", .key = "account_id, name", .columns = {                            \
+			{ "account_id", DB_ID },                                                   \
+			{ "name", DB_TEXT }                                                        \
+		}                                                                                  \
+	}
+
 static const struct db_table tables[] = {
 	/* One row; every change of the account begins by updating it, which also orders the writers
 	 * on an engine that locks rows. */
@@ -42,6 +51,7 @@ static const struct db_table tables[] = {
 		{ "recipient", DB_NUMBER } } },
 	{ "garbage", .key = "account_id, body",
 	    .columns = { { "account_id", DB_ID }, { "body", DB_ID } } },
+	SUBSCRIPTION,
 };
 
 #define MAILBOX_COLUMNS                                                                            \
@@ -82,6 +92,13 @@ static const struct db_query queries[Q_COUNT] = {
 	[Q_MAILBOX_RENAME] = { "mailbox_rename", "UPDATE mailbox SET name = ?3" BY_ID },
 	[Q_MAILBOX_SUBSCRIBE] = { "mailbox_subscribe",
 	    "UPDATE mailbox SET subscribed = ?3" BY_ID " RETURNING id" },
+	[Q_SUBSCRIPTION_KEEP] = { "subscription_keep",
+	    "INSERT INTO subscription(account_id, name) SELECT account_id, name FROM mailbox" BY_ID
+	    " AND subscribed <> 0 ON CONFLICT DO NOTHING" },
+	[Q_SUBSCRIPTION_REMOVE] = { "subscription_remove",
+	    "DELETE FROM subscription WHERE account_id = ?1 AND name = ?2 RETURNING name" },
+	[Q_SUBSCRIPTION_LIST] = { "subscription_list",
+	    "SELECT name FROM subscription WHERE account_id = ?1 ORDER BY name" },
 	[Q_MAILBOX_REMOVE] = { "mailbox_remove", "DELETE FROM mailbox" BY_ID },
 	[Q_MAILBOX_FORGET_CHANGES] = { "mailbox_forget_changes", "DELETE FROM change" IN_MAILBOX },
 	[Q_KEYWORD_FIND] = { "keyword_find",
@@ -178,10 +195,13 @@ static const struct db_query queries[Q_COUNT] = {
 	    "FROM mailbox x WHERE x.account_id = ?1))" },
 };
 
-/* 2: mailbox.recent. What was there before is recent to nobody. */
+static const struct db_table subscription = SUBSCRIPTION;
+
+/* 2: mailbox.recent, subscription. What was there before is recent to nobody. */
 static const struct db_migration migrations[] = {
 	{ 2, .table = "mailbox", .column = { "recent", DB_ID } },
 	{ 2, .sql = "UPDATE mailbox SET recent = uidnext" },
+	{ 2, .create = &subscription },
 };
 
 const struct db_program store_program = {

@@ -140,10 +140,17 @@ enum store_answer store_mailbox_find(struct store *store, int64_t account, slice
 /* By id: one row, cheap; tells whether anything changed. */
 enum store_answer store_mailbox_status(struct store *store, int64_t account, int64_t mailbox,
     struct arena *arena, struct store_mailbox *mailbox_out, struct error *error);
-/* FAULT_DENIED when it exists. special may be empty. The new mailbox is not subscribed. */
+/* FAULT_DENIED when it exists. special may be empty. The new mailbox is subscribed
+ * if its name was. */
 bool store_mailbox_create(struct store *store, int64_t account, slice name, slice special,
     int64_t *mailbox_out, struct error *error);
-/* With its messages. INBOX is refused. */
+/* Names that are subscribed to and have no mailbox (any more), in their order. */
+bool store_subscriptions(struct store *store, int64_t account, struct arena *arena,
+    slice **names_out, size_t *count_out, struct error *error);
+/* Ends such a subscription. */
+enum store_answer store_unsubscribe(
+    struct store *store, int64_t account, slice name, struct error *error);
+/* With its messages; a subscription to its name stays (RFC 3501 §6.3.6). INBOX is refused. */
 bool store_mailbox_delete(
     struct store *store, int64_t account, int64_t mailbox, struct error *error);
 /* A new name; not for INBOX (whose RENAME is a move). Mailboxes below it are the caller's. */
