@@ -3,15 +3,6 @@
 
 #include "imap/parse.h"
 
-/* search-return-opt, RFC 9051 §6.4.4 */
-enum return_option {
-	RETURN_MIN = 1,
-	RETURN_MAX = 2,
-	RETURN_ALL = 4,
-	RETURN_COUNT = 8,
-	RETURN_SAVE = 16,
-};
-
 struct command_search {
 	struct searching *s;
 	unsigned returns;
@@ -29,14 +20,15 @@ static void result_save(struct imap *im, const struct command_search *c)
 	uid_set_clear(saved);
 	if (c->s->found->n == 0)
 		return;
-	if (!(c->returns & (RETURN_MIN | RETURN_MAX)) || c->returns & (RETURN_ALL | RETURN_COUNT)) {
+	if (!(c->returns & (SEARCH_RETURN_MIN | SEARCH_RETURN_MAX)) ||
+	    c->returns & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT)) {
 		uid_set_add_all(saved, c->s->found);
 		return;
 	}
 	uint32_t first = c->s->found->ranges[0].lo, last = uid_set_last(c->s->found);
-	if (c->returns & RETURN_MIN)
+	if (c->returns & SEARCH_RETURN_MIN)
 		uid_set_add(saved, first, first);
-	if (c->returns & RETURN_MAX)
+	if (c->returns & SEARCH_RETURN_MAX)
 		uid_set_add(saved, last, last);
 }
 
@@ -45,11 +37,12 @@ static int64_t answer_modseq(const struct command_search *c)
 {
 	int64_t modseq = 0;
 
-	if (c->returns & (RETURN_ALL | RETURN_COUNT) || !(c->returns & (RETURN_MIN | RETURN_MAX)))
+	if (c->returns & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT) ||
+	    !(c->returns & (SEARCH_RETURN_MIN | SEARCH_RETURN_MAX)))
 		return c->s->highest;
-	if (c->returns & RETURN_MIN)
+	if (c->returns & SEARCH_RETURN_MIN)
 		modseq = c->s->first_modseq;
-	if (c->returns & RETURN_MAX && c->s->last_modseq > modseq)
+	if (c->returns & SEARCH_RETURN_MAX && c->s->last_modseq > modseq)
 		modseq = c->s->last_modseq;
 	return modseq;
 }
@@ -60,13 +53,13 @@ static void extended_begin(struct imap *im, const struct command_search *c)
 	struct buf *out = &im->s->out;
 
 	buf_addf(out, "* ESEARCH (TAG \"%.*s\")%s", SLICE_ARG(im->tag), im->uid ? " UID" : "");
-	if (c->returns & RETURN_MIN && c->shown->n)
+	if (c->returns & SEARCH_RETURN_MIN && c->shown->n)
 		buf_addf(out, " MIN %u", c->shown->ranges[0].lo);
-	if (c->returns & RETURN_MAX && c->shown->n)
+	if (c->returns & SEARCH_RETURN_MAX && c->shown->n)
 		buf_addf(out, " MAX %u", uid_set_last(c->shown));
-	if (c->returns & RETURN_COUNT)
+	if (c->returns & SEARCH_RETURN_COUNT)
 		buf_addf(out, " COUNT %u", uid_set_count(c->shown));
-	if (c->returns & RETURN_ALL && c->shown->n)
+	if (c->returns & SEARCH_RETURN_ALL && c->shown->n)
 		buf_adds(out, " ALL");
 }
 
@@ -81,12 +74,12 @@ static void answer_begin(struct imap *im, struct command_search *c)
 			    uid_set_position(&im->view.uids, c->s->found->ranges[i].lo),
 			    uid_set_position(&im->view.uids, c->s->found->ranges[i].hi));
 	}
-	if (c->returns & RETURN_SAVE)
+	if (c->returns & SEARCH_RETURN_SAVE)
 		result_save(im, c);
 	c->next = c->shown->n ? c->shown->ranges[0].lo : 0;
 	if (!c->extended)
 		buf_adds(&im->s->out, "* SEARCH");
-	else if (c->returns != RETURN_SAVE)
+	else if (c->returns != SEARCH_RETURN_SAVE)
 		extended_begin(im, c);
 }
 
@@ -120,9 +113,9 @@ static bool numbers_print(struct imap *im, struct command_search *c)
 
 static struct imap_reply print_step(struct imap *im, struct command_search *c)
 {
-	if (c->extended && c->returns == RETURN_SAVE)
+	if (c->extended && c->returns == SEARCH_RETURN_SAVE)
 		return imap_reply_ok("searched and kept");
-	if (c->extended && c->returns & RETURN_ALL && !set_print(im, c))
+	if (c->extended && c->returns & SEARCH_RETURN_ALL && !set_print(im, c))
 		return imap_reply_more();
 	if (!c->extended && !numbers_print(im, c))
 		return imap_reply_more();
@@ -151,38 +144,6 @@ static struct imap_reply search_step(struct imap *im, void *context)
 	return imap_reply_more();
 }
 
-static unsigned option_parse(struct cursor *args)
-{
-	static const char *const names[] = { "MIN", "MAX", "ALL", "COUNT", "SAVE" };
-	struct cursor before = *args;
-	slice word = parse_atom(args, "search return option");
-
-	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (slice_eq_nocase(word, slice_of(names[i])))
-			return 1u << i;
-	*args = before;
-	cursor_fail(args, "search return option");
-	return 0;
-}
-
-/* search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" */
-static void returns_parse(struct cursor *args, struct command_search *c)
-{
-	if (!cursor_try(args, SLICE("RETURN ")))
-		return;
-	c->extended = true;
-	cursor_char(args, '(', "'('");
-	if (!cursor_try_char(args, ')')) {
-		do
-			c->returns |= option_parse(args);
-		while (cursor_try_char(args, ' '));
-		cursor_char(args, ')', "')'");
-	}
-	if (c->returns == 0)
-		c->returns = RETURN_ALL;
-	parse_space(args);
-}
-
 /* search = "SEARCH" [search-return-opts] [SP "CHARSET" SP charset] 1*(SP search-key)   RFC 9051 §6.4.4 */
 struct imap_reply imap_cmd_search(struct imap *im, struct cursor *args)
 {
@@ -191,10 +152,10 @@ struct imap_reply imap_cmd_search(struct imap *im, struct cursor *args)
 
 	c->s = searching_new(im);
 	parse_space(args);
-	returns_parse(args, c);
+	c->extended = search_returns_parse(args, &c->returns);
 	if (!searching_parse(c->s, args, false, &reply) || !searching_begin(c->s, false, &reply)) {
 		/* A search that fails leaves nothing to find (RFC 5182 §2.1); BAD changes nothing. */
-		if (reply.status == IMAP_NO && c->returns & RETURN_SAVE)
+		if (reply.status == IMAP_NO && c->returns & SEARCH_RETURN_SAVE)
 			uid_set_clear(&im->view.saved);
 		return reply;
 	}

@@ -36,6 +36,8 @@ const struct command imap_commands[] = {
 	{ "UNSELECT",     imap_cmd_unselect,     IMAP_SELECTED, COMMAND_SILENT,                "9051 6.4.2" },
 	{ "EXPUNGE",      imap_cmd_expunge,      IMAP_SELECTED, COMMAND_UID,                   "9051 6.4.3" },
 	{ "SEARCH",       imap_cmd_search,       IMAP_SELECTED, COMMAND_UID | COMMAND_NUMBERS, "9051 6.4.4" },
+	{ "SORT",         imap_cmd_sort,         IMAP_SELECTED, COMMAND_UID | COMMAND_NUMBERS, "5256 3" },
+	{ "THREAD",       imap_cmd_thread,       IMAP_SELECTED, COMMAND_UID | COMMAND_NUMBERS, "5256 3" },
 	{ "FETCH",        imap_cmd_fetch,        IMAP_SELECTED, COMMAND_UID | COMMAND_NUMBERS, "9051 6.4.5" },
 	{ "STORE",        imap_cmd_store,        IMAP_SELECTED, COMMAND_UID | COMMAND_NUMBERS, "9051 6.4.6" },
 	{ "COPY",         imap_cmd_copy,         IMAP_SELECTED, COMMAND_UID,                   "9051 6.4.7" },
@@ -168,7 +170,7 @@ static struct imap_reply command_start(struct imap *im, struct cursor *c)
 		return imap_reply_bad(im, "unknown command");
 	if (im->uid && !(im->command->flags & COMMAND_UID))
 		return imap_reply_bad(
-		    im, "UID goes with FETCH, SEARCH, STORE, COPY, MOVE, EXPUNGE");
+		    im, "UID goes with FETCH, SEARCH, SORT, THREAD, STORE, COPY, MOVE, EXPUNGE");
 	if (!(im->command->states & im->state))
 		return imap_reply_bad(im,
 		    im->state == IMAP_STRANGER ? "log in first"

@@ -337,6 +337,42 @@ static void several_messages_are_appended_at_once(void **state)
 	close(fd);
 }
 
+static void messages_are_sorted_and_threaded(void **state)
+{
+	int fd = mailbox(0);
+
+	append(fd,
+	    "Date: 3 Jan 2020 00:00:00 +0000\r\nFrom: Zoe <a@x>\r\nSubject: beta\r\n"
+	    "Message-ID: <1@x>\r\n\r\nlonger text\r\n");
+	append(fd,
+	    "Date: 1 Jan 2020 00:00:00 +0000\r\nFrom: =?utf-8?q?=C3=84da?= <c@x>\r\n"
+	    "Subject: Re: Alpha\r\nMessage-ID: <2@x>\r\n\r\n\r\n");
+	append(fd,
+	    "Date: 2 Jan 2020 00:00:00 +0000\r\nFrom: b@x\r\nSubject: =?utf-8?q?ALPHA?=\r\n"
+	    "References: <1@x>\r\n\r\n\r\n");
+	until(fd, "a noop\r\n", "a OK");
+	talk(fd, "a sort (date) utf-8 all\r\n", "* SORT 2 3 1\r\na OK sorted\r\n");
+	talk(fd, "a uid sort (subject reverse date) us-ascii all\r\n",
+	    "* SORT 3 2 1\r\na OK sorted\r\n");
+	talk(fd, "a sort (from) utf-8 not 3\r\n", "* SORT 1 2\r\na OK sorted\r\n");
+	talk(fd, "a sort (displayfrom) utf-8 all\r\n", "* SORT 3 1 2\r\na OK sorted\r\n");
+	talk(fd, "a sort (reverse size arrival cc to displayto) utf-8 all\r\n",
+	    "* SORT 2 1 3\r\na OK sorted\r\n");
+	talk(fd, "a sort return (all count min max) (date) utf-8 all\r\n",
+	    "* ESEARCH (TAG \"a\") MIN 2 MAX 1 COUNT 3 ALL 2:3,1\r\na OK sorted\r\n");
+	talk(fd, "a sort (date) utf-8 9\r\n", "* SORT\r\na OK sorted\r\n");
+	talk(fd, "a sort (date) koi8-r all\r\n",
+	    "a NO [BADCHARSET (US-ASCII UTF-8)] unknown charset\r\n");
+	talk(fd, "a sort (frog) utf-8 all\r\n", "a BAD expected sort criterion at column 9\r\n");
+	talk(fd, "a thread references utf-8 all\r\n", "* THREAD (2)(1 3)\r\na OK threaded\r\n");
+	talk(fd, "a uid thread orderedsubject utf-8 all\r\n",
+	    "* THREAD (2 3)(1)\r\na OK threaded\r\n");
+	talk(fd, "a thread refs utf-8 9\r\n",
+	    "a BAD expected REFERENCES or ORDEREDSUBJECT at column 10\r\n");
+	talk(fd, "a thread references utf-8 9\r\n", "* THREAD\r\na OK threaded\r\n");
+	close(fd);
+}
+
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, server_begin, server_end)
 
 int main(void)
@@ -350,6 +386,7 @@ int main(void)
 		WITH_SERVER(list_selects_and_returns),
 		WITH_SERVER(parts_are_fetched_without_their_encoding),
 		WITH_SERVER(several_messages_are_appended_at_once),
+		WITH_SERVER(messages_are_sorted_and_threaded),
 		WITH_SERVER(only_one_session_is_told_that_a_message_is_recent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,10 +195,12 @@ struct imap_reply imap_cmd_noop(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_rename(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_search(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_select(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_sort(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_starttls(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_status(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_store(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_subscribe(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_thread(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_unselect(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_unsubscribe(struct imap *im, struct cursor *args);
 

@@ -150,7 +150,38 @@ static bool key_resolve(void *context, struct search *key)
 	return key->kind != SEARCH_KEYWORD || keyword_resolve(s, key);
 }
 
-/* Only what the view can decode; false: one that we do not know */
+static unsigned return_parse(struct cursor *args)
+{
+	static const char *const names[] = { "MIN", "MAX", "ALL", "COUNT", "SAVE" };
+	struct cursor before = *args;
+	slice word = parse_atom(args, "search return option");
+
+	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (slice_eq_nocase(word, slice_of(names[i])))
+			return 1u << i;
+	*args = before;
+	cursor_fail(args, "search return option");
+	return 0;
+}
+
+bool search_returns_parse(struct cursor *args, unsigned *returns_out)
+{
+	*returns_out = 0;
+	if (!cursor_try(args, SLICE("RETURN ")))
+		return false;
+	cursor_char(args, '(', "'('");
+	if (!cursor_try_char(args, ')')) {
+		do
+			*returns_out |= return_parse(args);
+		while (cursor_try_char(args, ' '));
+		cursor_char(args, ')', "')'");
+	}
+	if (*returns_out == 0)
+		*returns_out = SEARCH_RETURN_ALL;
+	parse_space(args);
+	return true;
+}
+
 static bool charset_known_here(slice name)
 {
 	return slice_eq_nocase(name, SLICE("US-ASCII")) || slice_eq_nocase(name, SLICE("UTF-8"));

@@ -16,6 +16,15 @@
 #include "imap/rows.h"
 #include "imap/search.h"
 
+/* search-return-opt, RFC 9051 §6.4.4 */
+enum search_return {
+	SEARCH_RETURN_MIN = 1,
+	SEARCH_RETURN_MAX = 2,
+	SEARCH_RETURN_ALL = 4,
+	SEARCH_RETURN_COUNT = 8,
+	SEARCH_RETURN_SAVE = 16,
+};
+
 struct searching {
 	struct imap *im;
 	struct search *tree;
@@ -38,6 +47,9 @@ struct searching {
 
 enum searching_state { SEARCHING_MORE, SEARCHING_DONE, SEARCHING_FAILED };
 
+/* ["RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP]; false: it does not stand there. None of
+ * them means ALL. */
+bool search_returns_parse(struct cursor *args, unsigned *returns_out);
 struct searching *searching_new(struct imap *im);
 /* [("CHARSET" SP charset SP)] search-key *(SP search-key); bare: the charset has no word before it and must be
  * there (SORT, THREAD). False: *reply_out says why. */

@@ -11,6 +11,7 @@
 	"* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE NAMESPACE UNSELECT UIDPLUS MOVE "        \
 	"CHILDREN SPECIAL-USE ID ENABLE CONDSTORE ESEARCH SEARCHRES WITHIN STATUS=SIZE "           \
 	"LIST-EXTENDED LIST-STATUS CREATE-SPECIAL-USE BINARY MULTIAPPEND "                         \
+	"SORT SORT=DISPLAY ESORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT "                         \
 	"AUTH=PLAIN AUTH=LOGIN] Hauberk ready\r\n"
 #define EMPTY_INBOX                                                                                \
 	"* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft)\r\n"                              \
@@ -150,7 +151,7 @@ static void mistakes_are_explained(void **state)
 		{ "a\r\n", "a BAD expected one space at column 2\r\n" },
 		{ "a frobnicate\r\n", "a BAD unknown command\r\n" },
 		{ "a uid noop\r\n",
-		    "a BAD UID goes with FETCH, SEARCH, STORE, COPY, MOVE, EXPUNGE\r\n" },
+		    "a BAD UID goes with FETCH, SEARCH, SORT, THREAD, STORE, COPY, MOVE, EXPUNGE\r\n" },
 		{ "a noop \r\n", "a BAD expected end of line at column 7\r\n" },
 		{ "a fetch 1 flags\r\n", "a BAD select a mailbox first\r\n" },
 		{ "a select \"x\r\n", "a BAD expected closing '\"' at column 10\r\n" },
@@ -491,6 +492,7 @@ static void password_needs_tls(void **state)
 	    "* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE NAMESPACE UNSELECT UIDPLUS MOVE "
 	    "CHILDREN SPECIAL-USE ID ENABLE CONDSTORE ESEARCH SEARCHRES WITHIN STATUS=SIZE "
 	    "LIST-EXTENDED LIST-STATUS CREATE-SPECIAL-USE BINARY MULTIAPPEND "
+	    "SORT SORT=DISPLAY ESORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT "
 	    "LOGINDISABLED\r\na OK done\r\n");
 	close(fd);
 	server_stop();

@@ -179,7 +179,9 @@ def messages_of(path):
         head, text = one.split(b"\n", 1)
         day = re.search(rb"\w{3} ( ?\d+|\d+) [\d:]{8} \d{4}", head)
         date = datetime.datetime.strptime(" ".join(day.group().decode().split()), "%b %d %H:%M:%S %Y")
-        found.append((date.strftime("%d-%b-%Y %H:%M:%S +0000"), re.sub(rb"\r?\n", b"\r\n", text)))
+        zone = re.search(rb" ([+-]\d{4})$", head)
+        zone = zone.group(1).decode() if zone else "+0000"
+        found.append((date.strftime("%d-%b-%Y %H:%M:%S ") + zone, re.sub(rb"\r?\n", b"\r\n", text)))
     return found
 
 
