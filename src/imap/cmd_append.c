@@ -187,9 +187,15 @@ static struct imap_reply append_store(struct imap *im, const struct append *a)
 	struct error error;
 	size_t count;
 
-	for (size_t i = 0; i < a->n; i++)
+	int64_t octets = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
 		if (!message_prepare(im, a, &a->messages[i], &messages[i], &reply))
 			return reply;
+		octets += (int64_t)messages[i].content.n;
+	}
+	if (!imap_quota_room(im, octets, &reply))
+		return reply;
 	if (!store_deliver(
 		imap_store(im), im->account, messages, a->n, 0, results, notices, &count, &error))
 		return imap_reply_error(im, &error);

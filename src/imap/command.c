@@ -29,6 +29,8 @@ const struct command imap_commands[] = {
 	{ "LSUB",         imap_cmd_lsub,         LOGGED,        0,                             "3501 6.3.9" },
 	{ "NAMESPACE",    imap_cmd_namespace,    LOGGED,        0,                             "9051 6.3.10" },
 	{ "STATUS",       imap_cmd_status,       LOGGED,        0,                             "9051 6.3.11" },
+	{ "GETQUOTA",     imap_cmd_getquota,     LOGGED,        0,                             "9208 4.1.1" },
+	{ "GETQUOTAROOT", imap_cmd_getquotaroot, LOGGED,        0,                             "9208 4.1.2" },
 	{ "APPEND",       imap_cmd_append,       LOGGED,        0,                             "9051 6.3.12" },
 	{ "IDLE",         imap_cmd_idle,         LOGGED,        0,                             "9051 6.3.13" },
 	{ "CHECK",        imap_cmd_check,        IMAP_SELECTED, 0,                             "3501 6.4.1" },

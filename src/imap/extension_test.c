@@ -20,17 +20,27 @@ static struct charsets *charsets(void *worker)
 	return converters;
 }
 
+static int64_t quota;
+
+static bool find_quota(void *worker, int64_t account, int64_t *octets_out, struct error *error)
+{
+	*octets_out = quota;
+	return true;
+}
+
 static int server_begin(void **state)
 {
 	static const struct store_host setup = { .store = server_store,
 		.login = server_login,
 		.charsets = charsets,
+		.quota = find_quota,
 		.notify = notify,
 		.login_timeout_ms = 60000,
 		.idle_timeout_ms = 600000,
 		.max_errors = 20,
 		.max_login_failures = 3 };
 
+	quota = 0;
 	converters = charsets_open();
 	imap_init(&setup);
 	server_start(&imap_protocol);
@@ -373,6 +383,25 @@ static void messages_are_sorted_and_threaded(void **state)
 	close(fd);
 }
 
+static void a_full_account_takes_nothing_more(void **state)
+{
+	int fd = mailbox(2);
+
+	talk(fd, "a getquotaroot inbox\r\n", "* QUOTAROOT \"inbox\"\r\na OK done\r\n");
+	talk(fd, "a getquota account\r\n", "* QUOTA \"account\" ()\r\na OK done\r\n");
+	quota = 2048;
+	talk(fd, "a getquotaroot inbox\r\n",
+	    "* QUOTAROOT \"inbox\" \"account\"\r\n* QUOTA \"account\" (STORAGE 1 2)\r\na OK done\r\n");
+	talk(fd, "a getquota user\r\n", "a NO [NONEXISTENT] no such quota root\r\n");
+	until(fd, "a copy 1 inbox\r\n", "a OK [COPYUID ");
+	quota = 100;
+	talk(fd, "a append inbox {20+}\r\n12345678901234567890\r\n",
+	    "a NO [OVERQUOTA] the account is full\r\n");
+	talk(fd, "a copy 2 inbox\r\n", "a NO [OVERQUOTA] the account is full\r\n");
+	until(fd, "a move 2 inbox\r\n", "a OK");
+	close(fd);
+}
+
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, server_begin, server_end)
 
 int main(void)
@@ -387,6 +416,7 @@ int main(void)
 		WITH_SERVER(parts_are_fetched_without_their_encoding),
 		WITH_SERVER(several_messages_are_appended_at_once),
 		WITH_SERVER(messages_are_sorted_and_threaded),
+		WITH_SERVER(a_full_account_takes_nothing_more),
 		WITH_SERVER(only_one_session_is_told_that_a_message_is_recent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,6 +164,8 @@ bool imap_resolve(struct imap *im, const struct sequence *sequence, struct uid_s
 /* A set that is freed with the command. */
 struct uid_set *imap_set(struct imap *im);
 
+/* Has the account room for more octets? False: *reply_out says OVERQUOTA (RFC 9208 §4.3.1). */
+bool imap_quota_room(struct imap *im, int64_t octets, struct imap_reply *reply_out);
 /* "(MESSAGES UIDNEXT ...)", as a set of bits, and its answer (cmd_status.c). */
 unsigned imap_status_parse(struct cursor *c);
 void imap_status_write(struct imap *im, slice name, const struct store_mailbox *m, unsigned items);
@@ -183,6 +185,8 @@ struct imap_reply imap_cmd_enable(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_examine(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_expunge(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_fetch(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_getquota(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_getquotaroot(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_id(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_idle(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_list(struct imap *im, struct cursor *args);

@@ -12,6 +12,7 @@
 	"CHILDREN SPECIAL-USE ID ENABLE CONDSTORE ESEARCH SEARCHRES WITHIN STATUS=SIZE "           \
 	"LIST-EXTENDED LIST-STATUS CREATE-SPECIAL-USE BINARY MULTIAPPEND "                         \
 	"SORT SORT=DISPLAY ESORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT "                         \
+	"QUOTA QUOTA=RES-STORAGE "                                                                 \
 	"AUTH=PLAIN AUTH=LOGIN] Hauberk ready\r\n"
 #define EMPTY_INBOX                                                                                \
 	"* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft)\r\n"                              \
@@ -493,6 +494,7 @@ static void password_needs_tls(void **state)
 	    "CHILDREN SPECIAL-USE ID ENABLE CONDSTORE ESEARCH SEARCHRES WITHIN STATUS=SIZE "
 	    "LIST-EXTENDED LIST-STATUS CREATE-SPECIAL-USE BINARY MULTIAPPEND "
 	    "SORT SORT=DISPLAY ESORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT "
+	    "QUOTA QUOTA=RES-STORAGE "
 	    "LOGINDISABLED\r\na OK done\r\n");
 	close(fd);
 	server_stop();

@@ -78,6 +78,21 @@ static struct directory *worker_directory(struct worker *w, struct error *error)
 	return w->directory;
 }
 
+/* An account that went has no quota either: its next command says more. */
+static bool worker_quota(void *worker, int64_t id, int64_t *octets_out, struct error *error)
+{
+	struct directory *directory = worker_directory(worker, error);
+	struct account account;
+
+	*octets_out = 0;
+	if (!directory)
+		return false;
+	enum directory_answer answer = directory_find_id(directory, id, &account, error);
+	if (answer == DIRECTORY_FOUND)
+		*octets_out = account.quota;
+	return answer != DIRECTORY_FAILED;
+}
+
 static bool worker_find(void *worker, slice name, int64_t *account_out, struct error *error)
 {
 	struct directory *directory = worker_directory(worker, error);
@@ -148,6 +163,7 @@ static bool start_imap(struct role_start *start, struct error *error)
 		.login = worker_login,
 		.find = worker_find,
 		.charsets = worker_charsets,
+		.quota = worker_quota,
 		.notify = notify };
 	const struct conf *c = &start->conf;
 	struct reactor_config config = { .workers = (int)c->imap_workers,

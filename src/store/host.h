@@ -23,6 +23,8 @@ struct store_host {
 	bool (*find)(void *worker, slice name, int64_t *account_out, struct error *error);
 	/* The worker's converters; the function or its answer may be NULL. */
 	struct charsets *(*charsets)(void *worker);
+	/* Octets that the account may hold, 0 for any number. The function may be NULL: no account has a quota. */
+	bool (*quota)(void *worker, int64_t account, int64_t *octets_out, struct error *error);
 	/* Tells the other sessions, of all processes, what was changed. */
 	void (*notify)(void *worker, const struct store_notice *notice);
 	int login_timeout_ms; /* silence allowed between commands before the login */
