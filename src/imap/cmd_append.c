@@ -1,36 +1,80 @@
+/* APPEND, of one message or several (RFC 9051 §6.3.12, RFC 3502, RFC 3516). */
 #include "imap/internal.h"
 
+#include "imap/append_binary.h"
 #include "imap/parse.h"
 #include "mail/date.h"
 #include "mail/summary.h"
 
+#define MESSAGES_MAX 1000 /* of one command */
+
 struct appending {
-	slice mailbox, content;
+	slice content;
+	bool binary;
 	struct flag_list flags;
 	int64_t received_us;
+	struct buf room, envelope, structure, body; /* what is made of it */
 };
 
-/* append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal   RFC 9051 §6.3.12 */
-static void arguments_parse(struct imap *im, struct cursor *args, struct appending *a)
+struct append {
+	slice mailbox;
+	struct appending *messages;
+	size_t n;
+};
+
+static void append_free(void *context)
+{
+	struct append *a = context;
+
+	for (size_t i = 0; i < a->n; i++) {
+		buf_free(&a->messages[i].room);
+		buf_free(&a->messages[i].envelope);
+		buf_free(&a->messages[i].structure);
+		buf_free(&a->messages[i].body);
+	}
+}
+
+/* append-message = [SP flag-list] [SP date-time] SP append-data */
+static void message_parse(struct imap *im, struct cursor *args, struct appending *m)
 {
 	struct date date;
 
 	parse_space(args);
-	a->mailbox = parse_mailbox(args, im->arena);
-	parse_space(args);
 	if (cursor_peek(args) == '(') {
-		parse_flags(args, im->arena, false, &a->flags);
+		parse_flags(args, im->arena, false, &m->flags);
 		parse_space(args);
 	}
-	a->received_us = clock_wall_us();
+	m->received_us = clock_wall_us();
 	if (cursor_peek(args) == '"') {
 		if (date_internal_parse(args, &date))
-			a->received_us = date.seconds * 1000000;
+			m->received_us = date.seconds * 1000000;
 		parse_space(args);
 	}
-	if (cursor_peek(args) != '{')
-		cursor_fail(args, "literal");
-	a->content = parse_string(args, im->arena);
+	m->content = parse_message(args, &m->binary);
+}
+
+/* append = "APPEND" SP mailbox 1*append-message */
+static void arguments_parse(struct imap *im, struct cursor *args, struct append *a)
+{
+	size_t room = 1;
+
+	parse_space(args);
+	a->mailbox = parse_mailbox(args, im->arena);
+	a->messages = ARENA_ARRAY(im->arena, struct appending, room);
+	do {
+		if (a->n == room) {
+			struct appending *more = ARENA_ARRAY(im->arena, struct appending, 2 * room);
+
+			memcpy(more, a->messages, room * sizeof *more);
+			a->messages = more;
+			room *= 2;
+		}
+		if (a->n == MESSAGES_MAX) {
+			cursor_fail(args, "at most 1000 messages");
+			return;
+		}
+		message_parse(im, args, &a->messages[a->n++]);
+	} while (cursor_peek(args) == ' ');
 }
 
 /* Octets of the line end that text begins with: 2, 1 for a CR or LF alone, 0 for none. */
@@ -81,57 +125,94 @@ static bool keywords_resolve(
 	return true;
 }
 
-/* Writes the summaries and stores the message. */
-static bool message_store(struct imap *im, const struct appending *a, slice content,
-    struct store_result *result_out, struct error *error)
+/* Writes the summaries; false with *reply_out. */
+static bool message_prepare(struct imap *im, const struct append *a, struct appending *m,
+    struct store_message *out, struct imap_reply *reply_out)
 {
-	struct store_message message = { .segment = STORE_NO_SEGMENT,
-		.mailbox = a->mailbox,
-		.content = content,
-		.received_us = a->received_us };
-	struct buf envelope, structure, body;
-	struct store_notice notice;
+	struct error error;
 	struct mime mime;
+
+	*out = (struct store_message){
+		.segment = STORE_NO_SEGMENT, .mailbox = a->mailbox, .received_us = m->received_us
+	};
+	if (!keywords_resolve(im, &m->flags, &out->flags, &error)) {
+		*reply_out = imap_reply_error(im, &error);
+		return false;
+	}
+	if (m->binary && !append_binary(m->content, &m->room)) {
+		*reply_out = imap_reply_no("UNKNOWN-CTE",
+		    "octets that are no text, outside of a part "
+		    "whose encoding is binary");
+		return false;
+	}
+	out->content = m->binary ? buf_slice(&m->room) : with_crlf(m->content, &m->room);
+	struct arena *arena = arena_new(2 * (size_t)MIME_ARENA);
+	buf_init(&m->envelope, SUMMARY_MAX);
+	buf_init(&m->structure, SUMMARY_MAX);
+	buf_init(&m->body, SUMMARY_MAX);
+	mime_parse(out->content, arena, &mime);
+	summary_write(&mime, &m->envelope, &m->structure);
+	structure_strip(buf_slice(&m->structure), &m->body);
+	arena_free(arena);
+	out->envelope = buf_slice(&m->envelope);
+	out->structure = buf_slice(&m->body);
+	out->bodystructure = buf_slice(&m->structure);
+	return true;
+}
+
+/* "APPENDUID" SP nz-number SP uid-set   RFC 9051 §7.1 */
+static const char *append_code(
+    struct imap *im, const struct append *a, const struct store_result *results)
+{
+	struct uid_set *uids = imap_set(im);
+	struct buf code;
+
+	for (size_t i = 0; i < a->n; i++)
+		uid_set_add(uids, results[i].uid, results[i].uid);
+	buf_init(&code, IMAP_LINE);
+	buf_addf(&code, "APPENDUID %u ", results[0].uidvalidity);
+	uid_set_print(uids, &code);
+	const char *text = arena_str(im->arena, buf_slice(&code));
+	buf_free(&code);
+	return text;
+}
+
+/* All of them or none (RFC 3502 §6.3.11). */
+static struct imap_reply append_store(struct imap *im, const struct append *a)
+{
+	struct store_message *messages = ARENA_ARRAY(im->arena, struct store_message, a->n);
+	struct store_result *results = ARENA_ARRAY(im->arena, struct store_result, a->n);
+	struct store_notice *notices = ARENA_ARRAY(im->arena, struct store_notice, a->n);
+	struct imap_reply reply;
+	struct error error;
 	size_t count;
 
-	if (!keywords_resolve(im, &a->flags, &message.flags, error))
-		return false;
-	buf_init(&envelope, SUMMARY_MAX);
-	buf_init(&structure, SUMMARY_MAX);
-	buf_init(&body, SUMMARY_MAX);
-	mime_parse(content, im->arena, &mime);
-	summary_write(&mime, &envelope, &structure);
-	structure_strip(buf_slice(&structure), &body);
-	message.envelope = buf_slice(&envelope);
-	message.structure = buf_slice(&body);
-	message.bodystructure = buf_slice(&structure);
-	bool ok = store_deliver(
-	    imap_store(im), im->account, &message, 1, 0, result_out, &notice, &count, error);
-	if (ok && count)
-		imap_notify(im, &notice);
-	buf_free(&envelope);
-	buf_free(&structure);
-	buf_free(&body);
-	return ok;
+	int64_t octets = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		if (!message_prepare(im, a, &a->messages[i], &messages[i], &reply))
+			return reply;
+		octets += (int64_t)messages[i].content.n;
+	}
+	if (!imap_quota_room(im, octets, &reply))
+		return reply;
+	if (!store_deliver(
+		imap_store(im), im->account, messages, a->n, 0, results, notices, &count, &error))
+		return imap_reply_error(im, &error);
+	for (size_t i = 0; i < count; i++)
+		imap_notify(im, &notices[i]);
+	if (results[0].outcome == STORE_NO_MAILBOX)
+		return imap_reply_no("TRYCREATE", "no such mailbox");
+	return (struct imap_reply){
+		.status = IMAP_OK, .code = append_code(im, a, results), .text = "appended"
+	};
 }
 
 struct imap_reply imap_cmd_append(struct imap *im, struct cursor *args)
 {
-	struct appending a = { 0 };
-	struct store_result result;
-	struct error error;
-	struct buf room = { 0 };
+	struct append *a = ARENA_NEW(im->arena, struct append);
 
-	arguments_parse(im, args, &a);
-	if (!cursor_done(args))
-		return imap_reply_syntax(im, args);
-	bool ok = message_store(im, &a, with_crlf(a.content, &room), &result, &error);
-	buf_free(&room);
-	if (!ok)
-		return imap_reply_error(im, &error);
-	if (result.outcome == STORE_NO_MAILBOX)
-		return imap_reply_no("TRYCREATE", "no such mailbox");
-	return (struct imap_reply){ .status = IMAP_OK,
-		.code = arena_printf(im->arena, "APPENDUID %u %u", result.uidvalidity, result.uid),
-		.text = "appended" };
+	arguments_parse(im, args, a);
+	arena_defer(im->arena, append_free, a);
+	return cursor_done(args) ? append_store(im, a) : imap_reply_syntax(im, args);
 }

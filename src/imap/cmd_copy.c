@@ -2,6 +2,7 @@
 #include "imap/internal.h"
 
 #include "imap/parse.h"
+#include "imap/rows.h"
 
 /* resp-code-copy = "COPYUID" SP nz-number SP uid-set SP uid-set   RFC 9051 §7.1 */
 static const char *copy_code(struct imap *im, const struct store_mailbox *target,
@@ -36,6 +37,26 @@ static struct imap_reply moved(struct imap *im, const char *code, struct uid_set
 	return imap_reply_more();
 }
 
+/* Copies count like messages of their own. */
+static bool room_for(struct imap *im, const struct uid_set *uids, struct imap_reply *reply_out)
+{
+	struct error error;
+	struct rows rows;
+	int64_t octets = 0;
+
+	if (!imap_host.quota)
+		return true;
+	rows_begin(&rows, uids, false);
+	while (rows_next(im, &rows, &error))
+		octets += rows.row->size;
+	bool failed = rows.failed;
+	rows_end(&rows);
+	if (!failed)
+		return imap_quota_room(im, octets, reply_out);
+	*reply_out = imap_reply_error(im, &error);
+	return false;
+}
+
 /* copy = "COPY" SP sequence-set SP mailbox */
 static struct imap_reply copy_begin(struct imap *im, struct cursor *args, bool move)
 {
@@ -61,6 +82,9 @@ static struct imap_reply copy_begin(struct imap *im, struct cursor *args, bool m
 		reply.code = "TRYCREATE";
 		return reply;
 	}
+	/* A move takes no room. */
+	if (!move && !room_for(im, chosen, &reply))
+		return reply;
 	if (!store_copy(imap_store(im), im->account, im->view.mailbox, chosen, target.id, move,
 		from, to, notices, &count, &error))
 		return imap_reply_error(im, &error);

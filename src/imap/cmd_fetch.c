@@ -10,6 +10,7 @@
 struct fetching {
 	struct fetch_items items;
 	struct uid_set *uids;
+	int64_t since; /* only what has a higher modseq; -1: all */
 	struct rows rows;
 	struct uid_set seen; /* of the batch: got \Seen by this FETCH */
 	uint32_t told;       /* messages */
@@ -21,6 +22,7 @@ struct fetching {
 	struct arena *parts;
 	struct mime mime;
 	slice literal; /* what is left to send of an item */
+	bool unknown;  /* a part has an encoding that BINARY does not know */
 	struct imap_reply failed;
 };
 
@@ -59,8 +61,10 @@ static bool batch_see(struct imap *im, struct fetching *f, struct error *error)
 	view_own(&im->view, notice.modseq);
 	imap_notify(im, &notice);
 	for (size_t i = 0; i < f->rows.count; i++)
-		if (uid_set_contains(&f->seen, f->rows.batch[i].uid))
+		if (uid_set_contains(&f->seen, f->rows.batch[i].uid)) {
 			f->rows.batch[i].flags |= STORE_SEEN;
+			f->rows.batch[i].modseq = notice.modseq;
+		}
 	return true;
 }
 
@@ -110,18 +114,26 @@ static void date_item(struct imap *im, int64_t received_us)
 	date_internal_write(&date, &im->s->out);
 }
 
-/* Announces the octets, which literal_send sends. */
+/* Announces the octets, which literal_send sends. An encoding that is not known makes NO of the answer
+ * (RFC 3516 §4.3); NUL needs a literal8. */
 static void section_item(struct imap *im, struct fetching *f, const struct fetch_item *item)
 {
-	slice text;
+	slice text = { 0 };
 
 	fetch_label_write(item, &im->s->out);
 	buf_init(&f->room, f->text.n + 16);
-	if (!fetch_section(f->mime.root, item, &f->room, &text)) {
+	enum fetch_answer answer = fetch_section(f->mime.root, item, &f->room, &text);
+	f->unknown |= answer == FETCH_UNKNOWN_ENCODING;
+	if (item->kind == FETCH_BINARY_SIZE) {
+		buf_addf(&im->s->out, " %zu", answer == FETCH_FOUND ? text.n : 0);
+		return;
+	}
+	if (answer != FETCH_FOUND) {
 		buf_adds(&im->s->out, " NIL");
 		return;
 	}
-	buf_addf(&im->s->out, " {%zu}\r\n", text.n);
+	bool eight = item->kind == FETCH_BINARY && slice_find(text, '\0') < text.n;
+	buf_addf(&im->s->out, " %s{%zu}\r\n", eight ? "~" : "", text.n);
 	f->literal = text;
 }
 
@@ -148,17 +160,19 @@ static void item_write(struct imap *im, struct fetching *f, const struct fetch_i
 	if (!f->first)
 		buf_addc(out, ' ');
 	f->first = false;
-	if (item->kind == FETCH_SECTION) {
+	if (item->kind >= FETCH_SECTION) {
 		section_item(im, f, item);
 		return;
 	}
 	buf_addf(out, "%s ", item->name);
 	if (item->kind == FETCH_FLAGS)
-		imap_print_flags(im, row->flags);
+		imap_print_flags(im, row);
 	else if (item->kind == FETCH_UID)
 		buf_addf(out, "%u", row->uid);
 	else if (item->kind == FETCH_INTERNALDATE)
 		date_item(im, row->received_us);
+	else if (item->kind == FETCH_MODSEQ)
+		buf_addf(out, "(%lld)", (long long)row->modseq);
 	else if (item->kind == FETCH_SIZE)
 		buf_addf(out, "%lld", (long long)row->size);
 	else if (item->kind == FETCH_ENVELOPE)
@@ -172,6 +186,7 @@ static void item_write(struct imap *im, struct fetching *f, const struct fetch_i
 static void row_begin(struct imap *im, struct fetching *f)
 {
 	static const struct fetch_item uid = { .kind = FETCH_UID, .name = "UID" };
+	static const struct fetch_item modseq = { .kind = FETCH_MODSEQ, .name = "MODSEQ" };
 	static const struct fetch_item flags = { .kind = FETCH_FLAGS, .name = "FLAGS" };
 
 	buf_addf(&im->s->out, "* %u FETCH (", uid_set_position(&im->view.uids, f->rows.row->uid));
@@ -179,8 +194,12 @@ static void row_begin(struct imap *im, struct fetching *f)
 	f->item = 0;
 	if (im->uid && !f->items.has_uid)
 		item_write(im, f, &uid);
-	if (!f->items.has_flags && uid_set_contains(&f->seen, f->rows.row->uid))
+	bool seen = uid_set_contains(&f->seen, f->rows.row->uid);
+	if (!f->items.has_flags && seen)
 		item_write(im, f, &flags);
+	/* CHANGEDSINCE asks for it too (RFC 7162 §3.1.4.1). */
+	if (!f->items.has_modseq && (f->since >= 0 || (seen && im->condstore)))
+		item_write(im, f, &modseq);
 }
 
 /* Writes one row, or goes on with it; false when the output must drain first. */
@@ -218,29 +237,62 @@ static struct imap_reply fetch_step(struct imap *im, void *context)
 	}
 	if (f->failed.text)
 		return f->failed;
+	if (f->unknown)
+		return imap_reply_no("UNKNOWN-CTE", "an encoding is not known");
 	if (f->told < uid_set_count(f->uids) && !im->uid)
 		return imap_reply_no("EXPUNGEISSUED", "some of the messages are gone");
 	return imap_reply_ok("fetched");
 }
 
-/* fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" ... ")")
+/* fetch-modifiers = SP "(" "CHANGEDSINCE" SP mod-sequence-value ")"   RFC 7162 §3.1.4.1 */
+static void modifiers_parse(struct cursor *args, struct fetching *f)
+{
+	f->since = -1;
+	if (!cursor_try(args, SLICE(" (")))
+		return;
+	if (!cursor_try(args, SLICE("CHANGEDSINCE ")))
+		cursor_fail(args, "CHANGEDSINCE");
+	f->since = (int64_t)cursor_number(args, INT64_MAX, "modseq");
+	cursor_char(args, ')', "')'");
+}
+
+/* Leaves only those that changed. */
+static bool choose_changed(struct imap *im, struct fetching *f, struct error *error)
+{
+	struct uid_set *changed = imap_set(im), vanished = { 0 };
+	struct store_mailbox mailbox;
+
+	bool ok = store_changed(imap_store(im), im->account, im->view.mailbox, f->since, 1,
+	    im->arena, &mailbox, changed, &vanished, error);
+	uid_set_free(&vanished);
+	uid_set_intersect(f->uids, changed);
+	return ok;
+}
+
+/* fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" ... ")") [fetch-modifiers]
  * RFC 9051 §6.4.5 */
 struct imap_reply imap_cmd_fetch(struct imap *im, struct cursor *args)
 {
 	struct fetching *f = ARENA_NEW(im->arena, struct fetching);
 	struct sequence sequence;
 	struct imap_reply reply;
+	struct error error;
 
 	parse_space(args);
 	sequence_parse(args, im->arena, &sequence);
 	parse_space(args);
 	fetch_parse(args, im->arena, &f->items);
+	modifiers_parse(args, f);
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
 	buf_init(&f->text, IMAP_MESSAGE);
 	arena_defer(im->arena, fetching_free, f);
 	if (!imap_resolve(im, &sequence, &f->uids, &reply))
 		return reply;
+	if (f->since >= 0 || f->items.has_modseq)
+		imap_condstore(im, true);
+	if (f->since >= 0 && !choose_changed(im, f, &error))
+		return imap_reply_error(im, &error);
 	rows_begin(&f->rows, f->uids, f->items.heads);
 	im->job = (struct job){ .step = fetch_step, .context = f };
 	return imap_reply_more();

@@ -21,21 +21,57 @@ static bool name_is_usable(slice name)
 	    slice_search_nocase(name, SLICE("//")) == SIZE_MAX;
 }
 
-/* create = "CREATE" SP mailbox   RFC 9051 §6.3.4: a "/" at the end only announces children */
+/* create-param = SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")"   RFC 6154 §3, as the store keeps it;
+ * false: an attribute that no mailbox can be given */
+static bool use_parse(struct imap *im, struct cursor *args, slice *special_out)
+{
+	static const char *const uses[] = { "Archive", "Drafts", "Junk", "Sent", "Trash" };
+	const char *special = "";
+	bool known = true;
+
+	*special_out = SLICE("");
+	if (!cursor_try(args, SLICE(" (")))
+		return true;
+	if (!cursor_try(args, SLICE("USE (")))
+		cursor_fail(args, "USE (");
+	while (!args->expected && !cursor_try_char(args, ')')) {
+		if (*special)
+			parse_space(args);
+		cursor_char(args, '\\', "'\\'");
+		slice word = parse_atom(args, "special use");
+		size_t i = 0;
+		while (
+		    i < sizeof uses / sizeof uses[0] && !slice_eq_nocase(word, slice_of(uses[i])))
+			i++;
+		known = known && i < sizeof uses / sizeof uses[0];
+		if (known && strlen(special) < STORE_MAILBOX_MAX)
+			special = arena_printf(
+			    im->arena, "%s%s\\%s", special, *special ? " " : "", uses[i]);
+	}
+	cursor_char(args, ')', "')'");
+	*special_out = slice_of(special);
+	return known || args->expected;
+}
+
+/* create = "CREATE" SP mailbox [create-param]   RFC 9051 §6.3.4: a "/" at the end only announces children */
 struct imap_reply imap_cmd_create(struct imap *im, struct cursor *args)
 {
-	struct imap_reply reply;
 	struct error error;
 	int64_t mailbox;
-	slice name;
+	slice special;
 
-	if (!name_only(im, args, &name, &reply))
-		return reply;
+	parse_space(args);
+	slice name = parse_mailbox(args, im->arena);
+	bool usable = use_parse(im, args, &special);
+	if (!cursor_done(args))
+		return imap_reply_syntax(im, args);
+	if (!usable)
+		return imap_reply_no("USEATTR", "no mailbox can have that use");
 	if (name.n > 1 && name.p[name.n - 1] == '/')
 		name.n--;
 	if (!name_is_usable(name))
 		return imap_reply_no("CANNOT", "a level of the name is empty");
-	if (store_mailbox_create(imap_store(im), im->account, name, SLICE(""), &mailbox, &error))
+	if (store_mailbox_create(imap_store(im), im->account, name, special, &mailbox, &error))
 		return imap_reply_ok("created");
 	if (error.fault != FAULT_DENIED)
 		return imap_reply_error(im, &error);
@@ -137,8 +173,17 @@ static struct imap_reply subscription_set(struct imap *im, struct cursor *args, 
 	struct error error;
 	slice name;
 
-	if (!name_only(im, args, &name, &reply) || !imap_find_mailbox(im, name, &mailbox, &reply))
+	if (!name_only(im, args, &name, &reply))
 		return reply;
+	if (!imap_find_mailbox(im, name, &mailbox, &reply)) {
+		enum store_answer answer = subscribed
+		    ? STORE_ABSENT
+		    : store_unsubscribe(imap_store(im), im->account, name, &error);
+
+		if (answer == STORE_FAILED)
+			return imap_reply_error(im, &error);
+		return answer == STORE_FOUND ? imap_reply_ok("done") : reply;
+	}
 	if (!store_mailbox_subscribe(imap_store(im), im->account, mailbox.id, subscribed, &error))
 		return imap_reply_error(im, &error);
 	return imap_reply_ok("done");

@@ -1,169 +1,164 @@
-#include "imap/internal.h"
+/* SEARCH (RFC 9051 §6.4.4) and its answers: SEARCH, ESEARCH (RFC 4731), "$" (RFC 5182). */
+#include "imap/searching.h"
 
 #include "imap/parse.h"
-#include "imap/search.h"
 
-/* Messages looked at in one step, and how long: others want their turn too. */
-#define ROWS_AT_ONCE 500
-#define STEP_US      20000
-
-struct searching {
-	struct imap *im;
-	struct search *tree;
-	uint32_t next; /* UID to look at, or to print */
-	bool all_seen; /* now the answer is printed */
-	struct uid_set *found;
-	struct buf text; /* of the message under the eye */
-	bool text_read;
-	const struct store_row *row;
-	struct error error;
-	bool failed;
+struct command_search {
+	struct searching *s;
+	unsigned returns;
+	bool extended;         /* RETURN stood there: the answer is ESEARCH */
+	struct uid_set *shown; /* the answer: UIDs or numbers; NULL until it is there */
+	size_t range;          /* being printed */
+	uint32_t next;
 };
 
-static void searching_free(void *context)
+/* What "$" means from now on: all that was found, or the ends that were asked for (RFC 5182 §2.1). */
+static void result_save(struct imap *im, const struct command_search *c)
 {
-	buf_free(&((struct searching *)context)->text);
-}
+	struct uid_set *saved = &im->view.saved;
 
-/* Reads the message when a key asks for it, once. */
-static bool message_text(void *context, slice *out)
-{
-	struct searching *s = context;
-
-	if (!s->text_read) {
-		s->text_read = true;
-		if (!store_body(
-			imap_store(s->im), s->im->account, s->row->body, &s->text, &s->error)) {
-			s->failed |= s->error.fault != FAULT_ABSENT;
-			buf_clear(&s->text);
-			return false;
-		}
-		for (size_t i = 0; i < s->text.n; i++)
-			s->text.p[i] = octet_lower(s->text.p[i]);
+	uid_set_clear(saved);
+	if (c->s->found->n == 0)
+		return;
+	if (!(c->returns & (SEARCH_RETURN_MIN | SEARCH_RETURN_MAX)) ||
+	    c->returns & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT)) {
+		uid_set_add_all(saved, c->s->found);
+		return;
 	}
-	*out = buf_slice(&s->text);
-	return s->text.n > 0;
+	uint32_t first = c->s->found->ranges[0].lo, last = uid_set_last(c->s->found);
+	if (c->returns & SEARCH_RETURN_MIN)
+		uid_set_add(saved, first, first);
+	if (c->returns & SEARCH_RETURN_MAX)
+		uid_set_add(saved, last, last);
 }
 
-/* Only messages that the client knows of can be found. */
-static void row_look(struct searching *s, const struct store_row *row)
+/* Of the messages that are told of: all, or the ends (RFC 4731 §3.2). */
+static int64_t answer_modseq(const struct command_search *c)
 {
-	struct search_message message = { row, message_text, s };
+	int64_t modseq = 0;
 
-	s->row = row;
-	s->text_read = false;
-	if (uid_set_contains(&s->im->view.uids, row->uid) && search_matches(s->tree, &message))
-		uid_set_add(s->found, row->uid, row->uid);
-	s->next = row->uid + 1;
+	if (c->returns & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT) ||
+	    !(c->returns & (SEARCH_RETURN_MIN | SEARCH_RETURN_MAX)))
+		return c->s->highest;
+	if (c->returns & SEARCH_RETURN_MIN)
+		modseq = c->s->first_modseq;
+	if (c->returns & SEARCH_RETURN_MAX && c->s->last_modseq > modseq)
+		modseq = c->s->last_modseq;
+	return modseq;
 }
 
-static struct imap_reply look_step(struct imap *im, struct searching *s)
+/* esearch-response = "ESEARCH" [SP "(" "TAG" SP tag-string ")"] [SP "UID"] *(SP search-return-data) */
+static void extended_begin(struct imap *im, const struct command_search *c)
 {
-	struct store_row *rows;
-	struct error error;
-	size_t count, i;
+	struct buf *out = &im->s->out;
 
-	int64_t start = clock_us();
-	if (!store_rows(imap_store(im), im->account, im->view.mailbox, s->next, UINT32_MAX,
-		ROWS_AT_ONCE, false, im->s->turn, &rows, &count, &error))
-		return imap_reply_error(im, &error);
-	for (i = 0; i < count && !s->failed && clock_us() - start < STEP_US; i++)
-		row_look(s, &rows[i]);
-	if (s->failed)
-		return imap_reply_error(im, &s->error);
-	s->all_seen = i == count && count < ROWS_AT_ONCE;
-	if (s->all_seen) {
-		s->next = 1;
+	buf_addf(out, "* ESEARCH (TAG \"%.*s\")%s", SLICE_ARG(im->tag), im->uid ? " UID" : "");
+	if (c->returns & SEARCH_RETURN_MIN && c->shown->n)
+		buf_addf(out, " MIN %u", c->shown->ranges[0].lo);
+	if (c->returns & SEARCH_RETURN_MAX && c->shown->n)
+		buf_addf(out, " MAX %u", uid_set_last(c->shown));
+	if (c->returns & SEARCH_RETURN_COUNT)
+		buf_addf(out, " COUNT %u", uid_set_count(c->shown));
+	if (c->returns & SEARCH_RETURN_ALL && c->shown->n)
+		buf_adds(out, " ALL");
+}
+
+/* All was looked at. Numbers of neighbours are neighbours too, whatever UIDs are missing between them. */
+static void answer_begin(struct imap *im, struct command_search *c)
+{
+	c->shown = c->s->found;
+	if (!im->uid) {
+		c->shown = imap_set(im);
+		for (size_t i = 0; i < c->s->found->n; i++)
+			uid_set_add(c->shown,
+			    uid_set_position(&im->view.uids, c->s->found->ranges[i].lo),
+			    uid_set_position(&im->view.uids, c->s->found->ranges[i].hi));
+	}
+	if (c->returns & SEARCH_RETURN_SAVE)
+		result_save(im, c);
+	c->next = c->shown->n ? c->shown->ranges[0].lo : 0;
+	if (!c->extended)
 		buf_adds(&im->s->out, "* SEARCH");
-	}
-	return imap_reply_more();
+	else if (c->returns != SEARCH_RETURN_SAVE)
+		extended_begin(im, c);
 }
 
-/* mailbox-data = "SEARCH" *(SP nz-number): UIDs or message numbers */
-static struct imap_reply print_step(struct imap *im, struct searching *s)
+/* "ALL" SP sequence-set; false when the output must drain first */
+static bool set_print(struct imap *im, struct command_search *c)
 {
-	uint32_t position = uid_set_count_to(s->found, s->next - 1) + 1, uid;
+	for (; c->range < c->shown->n; c->range++) {
+		struct uid_range range = c->shown->ranges[c->range];
 
-	while ((uid = uid_set_at(s->found, position++))) {
 		if (imap_full(im))
-			return imap_reply_more();
-		buf_addf(&im->s->out, " %u", im->uid ? uid : uid_set_position(&im->view.uids, uid));
-		s->next = uid + 1;
+			return false;
+		buf_addf(&im->s->out, c->range ? ",%u" : " %u", range.lo);
+		if (range.hi > range.lo)
+			buf_addf(&im->s->out, ":%u", range.hi);
 	}
+	return true;
+}
+
+/* *(SP nz-number); false when the output must drain first */
+static bool numbers_print(struct imap *im, struct command_search *c)
+{
+	while (c->range < c->shown->n) {
+		if (imap_full(im))
+			return false;
+		buf_addf(&im->s->out, " %u", c->next);
+		if (c->next++ == c->shown->ranges[c->range].hi && ++c->range < c->shown->n)
+			c->next = c->shown->ranges[c->range].lo;
+	}
+	return true;
+}
+
+static struct imap_reply print_step(struct imap *im, struct command_search *c)
+{
+	if (c->extended && c->returns == SEARCH_RETURN_SAVE)
+		return imap_reply_ok("searched and kept");
+	if (c->extended && c->returns & SEARCH_RETURN_ALL && !set_print(im, c))
+		return imap_reply_more();
+	if (!c->extended && !numbers_print(im, c))
+		return imap_reply_more();
+	if (c->s->modseq && c->shown->n)
+		buf_addf(&im->s->out, c->extended ? " MODSEQ %lld" : " (MODSEQ %lld)",
+		    (long long)answer_modseq(c));
 	buf_adds(&im->s->out, "\r\n");
 	return imap_reply_ok("searched");
 }
 
 static struct imap_reply search_step(struct imap *im, void *context)
 {
-	struct searching *s = context;
+	struct command_search *c = context;
 
-	return s->all_seen ? print_step(im, s) : look_step(im, s);
-}
-
-/* What a key says of this mailbox: sequences become UIDs, keywords bits. */
-static bool key_resolve(void *context, struct search *key)
-{
-	struct searching *s = context;
-	int bit;
-
-	if (key->kind == SEARCH_SEQUENCE || key->kind == SEARCH_UIDS) {
-		key->uids = imap_set(s->im);
-		if (sequence_resolve(
-			&key->sequence, &s->im->view.uids, key->kind == SEARCH_UIDS, key->uids))
-			return true;
-		error_input(&s->error, "there are not so many messages");
-		return false;
-	}
-	if (key->kind != SEARCH_KEYWORD)
-		return true;
-	switch (store_find_keyword(
-	    imap_store(s->im), s->im->account, key->name, false, &bit, &s->error)) {
-	case STORE_FOUND:
-		key->kind = SEARCH_FLAG;
-		key->bits = (int64_t)1 << bit;
-		key->wanted = key->wanted ? key->bits : 0;
-		return true;
-	case STORE_ABSENT:
-		key->kind = key->wanted ? SEARCH_NONE : SEARCH_ALL;
-		return true;
-	case STORE_FAILED:
+	if (c->shown)
+		return print_step(im, c);
+	switch (searching_step(c->s)) {
+	case SEARCHING_FAILED:
+		return imap_reply_error(im, &c->s->error);
+	case SEARCHING_DONE:
+		answer_begin(im, c);
+		break;
+	case SEARCHING_MORE:
 		break;
 	}
-	return false;
+	return imap_reply_more();
 }
 
-/* "CHARSET" SP charset SP; false: one that we do not know */
-static bool charset_parse(struct cursor *args, struct arena *arena)
-{
-	if (!cursor_try(args, SLICE("CHARSET ")))
-		return true;
-	slice name = parse_astring(args, arena);
-	parse_space(args);
-	return args->expected || slice_eq_nocase(name, SLICE("US-ASCII")) ||
-	    slice_eq_nocase(name, SLICE("UTF-8"));
-}
-
-/* search = "SEARCH" [SP "CHARSET" SP charset] 1*(SP search-key)   RFC 9051 §6.4.4 */
+/* search = "SEARCH" [search-return-opts] [SP "CHARSET" SP charset] 1*(SP search-key)   RFC 9051 §6.4.4 */
 struct imap_reply imap_cmd_search(struct imap *im, struct cursor *args)
 {
-	struct searching *s = ARENA_NEW(im->arena, struct searching);
+	struct command_search *c = ARENA_NEW(im->arena, struct command_search);
+	struct imap_reply reply;
 
+	c->s = searching_new(im);
 	parse_space(args);
-	if (!charset_parse(args, im->arena))
-		return imap_reply_no("BADCHARSET (US-ASCII UTF-8)", "unknown charset");
-	s->im = im;
-	s->tree = search_parse(args, im->arena);
-	s->found = imap_set(im);
-	s->next = 1;
-	buf_init(&s->text, IMAP_MESSAGE);
-	arena_defer(im->arena, searching_free, s);
-	if (!cursor_done(args))
-		return imap_reply_syntax(im, args);
-	if (!search_each(s->tree, key_resolve, s))
-		return s->error.fault == FAULT_INPUT
-		    ? imap_reply_bad(im, arena_str(im->arena, slice_of(s->error.why)))
-		    : imap_reply_error(im, &s->error);
-	im->job = (struct job){ .step = search_step, .context = s };
+	c->extended = search_returns_parse(args, &c->returns);
+	if (!searching_parse(c->s, args, false, &reply) || !searching_begin(c->s, false, &reply)) {
+		/* A search that fails leaves nothing to find (RFC 5182 §2.1); BAD changes nothing. */
+		if (reply.status == IMAP_NO && c->returns & SEARCH_RETURN_SAVE)
+			uid_set_clear(&im->view.saved);
+		return reply;
+	}
+	im->job = (struct job){ .step = search_step, .context = c };
 	return imap_reply_more();
 }

@@ -22,11 +22,14 @@ static void tell_mailbox(struct imap *im, const struct store_mailbox *m, uint32_
 		buf_adds(out, "()");
 	else
 		imap_print_flag_names(im, true);
-	buf_addf(out, "] kept\r\n* %u EXISTS\r\n* 0 RECENT\r\n", uid_set_count(&v->uids));
+	buf_addf(out, "] kept\r\n* %u EXISTS\r\n* %u RECENT\r\n", uid_set_count(&v->uids),
+	    view_recent(v));
 	if (unseen && uid_set_position(&v->uids, unseen))
 		buf_addf(out, "* OK [UNSEEN %u] first one\r\n", uid_set_position(&v->uids, unseen));
 	buf_addf(out, "* OK [UIDVALIDITY %u] valid\r\n* OK [UIDNEXT %u] next\r\n", m->uidvalidity,
 	    m->uidnext);
+	/* A modseq of 0 is none (RFC 7162 §3.1.2.1); a mailbox is made with one. */
+	buf_addf(out, "* OK [HIGHESTMODSEQ %lld] highest\r\n", (long long)m->modseq);
 }
 
 static bool view_open(
@@ -47,22 +50,45 @@ static bool view_open(
 	v->uidvalidity = m.uidvalidity;
 	v->uidnext = m.uidnext;
 	v->modseq = m.modseq;
+	if (!view_claim(im, &m, &error)) {
+		*reply_out = imap_reply_error(im, &error);
+		return false;
+	}
 	count_keywords(im);
 	im->state = IMAP_SELECTED;
 	tell_mailbox(im, &m, unseen);
 	return true;
 }
 
-/* select = "SELECT" SP mailbox; one that fails leaves no mailbox selected */
+/* select-params = SP "(" select-param *(SP select-param) ")";  select-param = "CONDSTORE"   RFC 7162 §3.1.8 */
+static void parameters_parse(struct cursor *args, bool *condstore_out)
+{
+	*condstore_out = false;
+	if (!cursor_try(args, SLICE(" (")))
+		return;
+	do {
+		if (cursor_try(args, SLICE("CONDSTORE")))
+			*condstore_out = true;
+		else
+			cursor_fail(args, "CONDSTORE");
+	} while (cursor_try_char(args, ' '));
+	cursor_char(args, ')', "')'");
+}
+
+/* select = "SELECT" SP mailbox [select-params]; one that fails leaves no mailbox selected */
 static struct imap_reply select_begin(struct imap *im, struct cursor *args, bool read_only)
 {
 	struct store_mailbox mailbox;
 	struct imap_reply reply;
+	bool condstore;
 
 	parse_space(args);
 	slice name = parse_mailbox(args, im->arena);
+	parameters_parse(args, &condstore);
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
+	if (condstore)
+		imap_condstore(im, false);
 	imap_deselect(im);
 	if (!imap_find_mailbox(im, name, &mailbox, &reply) ||
 	    !view_open(im, mailbox.id, read_only, &reply)) {

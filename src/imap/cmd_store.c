@@ -8,8 +8,9 @@
 
 struct storing {
 	struct store_flag_change change;
-	struct uid_set *uids; /* still to do */
-	struct uid_set *now;  /* stored, being told */
+	struct uid_set *uids;    /* still to do */
+	struct uid_set *now;     /* stored, being told */
+	struct uid_set *refused; /* because of UNCHANGEDSINCE */
 	struct rows rows;
 	bool silent, telling;
 	uint32_t asked, told;
@@ -36,13 +37,16 @@ static void move_lowest(struct uid_set *from, uint32_t n, struct uid_set *to)
 	}
 }
 
-static void tell_row(struct imap *im, const struct store_row *row)
+/* A silent one tells the modseq at most (RFC 7162 §3.1.3). */
+static void tell_row(struct imap *im, const struct store_row *row, bool silent)
 {
 	buf_addf(&im->s->out, "* %u FETCH (", uid_set_position(&im->view.uids, row->uid));
 	if (im->uid)
 		buf_addf(&im->s->out, "UID %u ", row->uid);
-	buf_adds(&im->s->out, "FLAGS ");
-	imap_print_flags(im, row->flags);
+	if (silent)
+		buf_addf(&im->s->out, "MODSEQ (%lld)", (long long)row->modseq);
+	else
+		imap_print_state(im, row);
 	buf_adds(&im->s->out, ")\r\n");
 }
 
@@ -54,7 +58,7 @@ static bool tell_step(struct imap *im, struct storing *st, struct error *error)
 			st->telling = false;
 			return true;
 		}
-		tell_row(im, st->rows.row);
+		tell_row(im, st->rows.row, st->silent);
 		st->told++;
 	}
 	return false;
@@ -68,17 +72,43 @@ static bool store_some(struct imap *im, struct storing *st, struct error *error)
 	move_lowest(st->uids, AT_ONCE, st->now);
 	bool ok = store_flags(imap_store(im), im->account, im->view.mailbox, st->now, &st->change,
 	    &changed, &refused, &notice, error);
+	uid_set_add_all(st->refused, &refused);
+	/* Silent ones have their new modseq told. */
+	if (ok && st->silent) {
+		uid_set_clear(st->now);
+		uid_set_add_all(st->now, &changed);
+	}
 	uid_set_free(&changed);
 	uid_set_free(&refused);
 	if (!ok)
 		return false;
 	view_own(&im->view, notice.modseq);
 	imap_notify(im, &notice);
-	st->asked += st->silent ? 0 : uid_set_count(st->now);
-	st->telling = !st->silent;
+	st->telling = !st->silent || im->condstore;
+	st->asked += st->telling ? uid_set_count(st->now) : 0;
 	rows_end(&st->rows);
 	rows_begin(&st->rows, st->now, false);
 	return true;
+}
+
+/* "MODIFIED" SP sequence-set: those left alone, as the command named them (RFC 7162 §3.1.3) */
+static struct imap_reply modified(struct imap *im, struct uid_set *refused)
+{
+	struct uid_set *shown = im->uid ? refused : imap_set(im);
+	struct buf code;
+
+	uid_set_intersect(refused, &im->view.uids);
+	for (size_t i = 0; !im->uid && i < refused->n; i++)
+		uid_set_add(shown, uid_set_position(&im->view.uids, refused->ranges[i].lo),
+		    uid_set_position(&im->view.uids, refused->ranges[i].hi));
+	buf_init(&code, IMAP_COMMAND);
+	buf_adds(&code, "MODIFIED ");
+	uid_set_print(shown, &code);
+	const char *text = code.full ? NULL : arena_str(im->arena, buf_slice(&code));
+	buf_free(&code);
+	return (struct imap_reply){
+		.status = IMAP_OK, .code = text, .text = "some were changed by others"
+	};
 }
 
 static struct imap_reply store_step(struct imap *im, void *context)
@@ -94,6 +124,8 @@ static struct imap_reply store_step(struct imap *im, void *context)
 	if (st->uids->n)
 		return store_some(im, st, &error) ? imap_reply_more()
 						  : imap_reply_error(im, &error);
+	if (st->refused->n)
+		return modified(im, st->refused);
 	if (st->told < st->asked && !im->uid)
 		return imap_reply_no("EXPUNGEISSUED", "some of the messages are gone");
 	return imap_reply_ok("stored");
@@ -123,14 +155,27 @@ static bool flags_resolve(struct imap *im, const struct flag_list *list,
 	return true;
 }
 
-/* store = "STORE" SP sequence-set SP (["+" / "-"] "FLAGS" [".SILENT"] SP (flag-list / flags)) */
+/* store-modifiers = "(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")" SP   RFC 7162 §3.1.3 */
+static void modifiers_parse(struct cursor *args, struct store_flag_change *change)
+{
+	change->unchanged_since = STORE_ANY_MODSEQ;
+	if (!cursor_try_char(args, '('))
+		return;
+	if (!cursor_try(args, SLICE("UNCHANGEDSINCE ")))
+		cursor_fail(args, "UNCHANGEDSINCE");
+	change->unchanged_since = (int64_t)cursor_number(args, INT64_MAX - 1, "modseq");
+	cursor_char(args, ')', "')'");
+	parse_space(args);
+}
+
+/* store = "STORE" SP sequence-set SP [store-modifiers] (["+" / "-"] "FLAGS" [".SILENT"] SP (flag-list / flags)) */
 static void arguments_parse(struct imap *im, struct cursor *args, struct sequence *sequence,
     struct storing *st, struct flag_list *flags)
 {
 	parse_space(args);
 	sequence_parse(args, im->arena, sequence);
 	parse_space(args);
-	st->change.unchanged_since = STORE_ANY_MODSEQ;
+	modifiers_parse(args, &st->change);
 	st->change.op = STORE_FLAGS_SET;
 	if (cursor_try_char(args, '+'))
 		st->change.op = STORE_FLAGS_ADD;
@@ -159,7 +204,10 @@ struct imap_reply imap_cmd_store(struct imap *im, struct cursor *args)
 	if (!imap_resolve(im, &sequence, &st->uids, &reply) ||
 	    !flags_resolve(im, &flags, &st->change, &reply))
 		return reply;
+	if (st->change.unchanged_since != STORE_ANY_MODSEQ)
+		imap_condstore(im, true);
 	st->now = imap_set(im);
+	st->refused = imap_set(im);
 	arena_defer(im->arena, storing_free, st);
 	im->job = (struct job){ .step = store_step, .context = st };
 	return imap_reply_more();

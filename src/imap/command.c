@@ -17,6 +17,7 @@ const struct command imap_commands[] = {
 	{ "STARTTLS",     imap_cmd_starttls,     IMAP_STRANGER, COMMAND_SILENT,                "9051 6.2.1" },
 	{ "AUTHENTICATE", imap_cmd_authenticate, IMAP_STRANGER, COMMAND_SECRET,                "9051 6.2.2" },
 	{ "LOGIN",        imap_cmd_login,        IMAP_STRANGER, COMMAND_SECRET,                "9051 6.2.3" },
+	{ "ENABLE",       imap_cmd_enable,       LOGGED,        0,                             "9051 6.3.1" },
 	{ "SELECT",       imap_cmd_select,       LOGGED,        COMMAND_SILENT,                "9051 6.3.2" },
 	{ "EXAMINE",      imap_cmd_examine,      LOGGED,        COMMAND_SILENT,                "9051 6.3.3" },
 	{ "CREATE",       imap_cmd_create,       LOGGED,        0,                             "9051 6.3.4" },
@@ -28,6 +29,8 @@ const struct command imap_commands[] = {
 	{ "LSUB",         imap_cmd_lsub,         LOGGED,        0,                             "3501 6.3.9" },
 	{ "NAMESPACE",    imap_cmd_namespace,    LOGGED,        0,                             "9051 6.3.10" },
 	{ "STATUS",       imap_cmd_status,       LOGGED,        0,                             "9051 6.3.11" },
+	{ "GETQUOTA",     imap_cmd_getquota,     LOGGED,        0,                             "9208 4.1.1" },
+	{ "GETQUOTAROOT", imap_cmd_getquotaroot, LOGGED,        0,                             "9208 4.1.2" },
 	{ "APPEND",       imap_cmd_append,       LOGGED,        0,                             "9051 6.3.12" },
 	{ "IDLE",         imap_cmd_idle,         LOGGED,        0,                             "9051 6.3.13" },
 	{ "CHECK",        imap_cmd_check,        IMAP_SELECTED, 0,                             "3501 6.4.1" },
@@ -35,6 +38,8 @@ const struct command imap_commands[] = {
 	{ "UNSELECT",     imap_cmd_unselect,     IMAP_SELECTED, COMMAND_SILENT,                "9051 6.4.2" },
 	{ "EXPUNGE",      imap_cmd_expunge,      IMAP_SELECTED, COMMAND_UID,                   "9051 6.4.3" },
 	{ "SEARCH",       imap_cmd_search,       IMAP_SELECTED, COMMAND_UID | COMMAND_NUMBERS, "9051 6.4.4" },
+	{ "SORT",         imap_cmd_sort,         IMAP_SELECTED, COMMAND_UID | COMMAND_NUMBERS, "5256 3" },
+	{ "THREAD",       imap_cmd_thread,       IMAP_SELECTED, COMMAND_UID | COMMAND_NUMBERS, "5256 3" },
 	{ "FETCH",        imap_cmd_fetch,        IMAP_SELECTED, COMMAND_UID | COMMAND_NUMBERS, "9051 6.4.5" },
 	{ "STORE",        imap_cmd_store,        IMAP_SELECTED, COMMAND_UID | COMMAND_NUMBERS, "9051 6.4.6" },
 	{ "COPY",         imap_cmd_copy,         IMAP_SELECTED, COMMAND_UID,                   "9051 6.4.7" },
@@ -167,7 +172,7 @@ static struct imap_reply command_start(struct imap *im, struct cursor *c)
 		return imap_reply_bad(im, "unknown command");
 	if (im->uid && !(im->command->flags & COMMAND_UID))
 		return imap_reply_bad(
-		    im, "UID goes with FETCH, SEARCH, STORE, COPY, MOVE, EXPUNGE");
+		    im, "UID goes with FETCH, SEARCH, SORT, THREAD, STORE, COPY, MOVE, EXPUNGE");
 	if (!(im->command->states & im->state))
 		return imap_reply_bad(im,
 		    im->state == IMAP_STRANGER ? "log in first"

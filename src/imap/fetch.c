@@ -1,6 +1,7 @@
 #include "imap/fetch.h"
 
 #include "imap/parse.h"
+#include "mail/decode.h"
 #include "mail/summary.h"
 
 /* Names without a section; ORDER longer before their beginnings. */
@@ -12,6 +13,7 @@ static const struct {
 } names[] = {
 	{ "FLAGS", FETCH_FLAGS, SECTION_ALL, true },
 	{ "UID", FETCH_UID, SECTION_ALL, true },
+	{ "MODSEQ", FETCH_MODSEQ, SECTION_ALL, true },
 	{ "INTERNALDATE", FETCH_INTERNALDATE, SECTION_ALL, true },
 	{ "RFC822.SIZE", FETCH_SIZE, SECTION_ALL, true },
 	{ "RFC822.HEADER", FETCH_SECTION, SECTION_HEADER, true },
@@ -45,9 +47,10 @@ static void item_note(struct fetch_items *items, const struct fetch_item *item)
 {
 	items->heads |= item->kind == FETCH_ENVELOPE || item->kind == FETCH_BODY ||
 	    item->kind == FETCH_BODYSTRUCTURE;
-	items->texts |= item->kind == FETCH_SECTION;
+	items->texts |= item->kind >= FETCH_SECTION;
 	items->sets_seen |= !item->peek;
 	items->has_flags |= item->kind == FETCH_FLAGS;
+	items->has_modseq |= item->kind == FETCH_MODSEQ;
 	items->has_uid |= item->kind == FETCH_UID;
 }
 
@@ -67,18 +70,33 @@ static bool item_add(struct cursor *c, struct fetch_items *items, slice word)
 	return false;
 }
 
-/* "BODY" [".PEEK"] section ["<" number "." nz-number ">"] */
-static void section_item_parse(
-    struct cursor *c, struct arena *arena, bool peek, struct fetch_items *items)
+/* Items with a section. */
+static const struct bracketed {
+	const char *name, *shown;
+	enum fetch_kind kind;
+	bool peek;
+} bracketed[] = {
+	{ "BODY", "BODY", FETCH_SECTION, false },
+	{ "BODY.PEEK", "BODY", FETCH_SECTION, true },
+	{ "BINARY", "BINARY", FETCH_BINARY, false },
+	{ "BINARY.PEEK", "BINARY", FETCH_BINARY, true },
+	{ "BINARY.SIZE", "BINARY.SIZE", FETCH_BINARY_SIZE, true },
+};
+
+/* section ["<" number "." nz-number ">"]; of BINARY only part numbers (RFC 3516 §7) */
+static void section_item_parse(struct cursor *c, struct arena *arena,
+    const struct bracketed *bracket, struct fetch_items *items)
 {
 	struct fetch_item *item = item_new(c, items);
 
-	item->kind = FETCH_SECTION;
-	item->name = "BODY";
+	item->kind = bracket->kind;
+	item->name = bracket->shown;
 	item->bracket = true;
-	item->peek = peek;
+	item->peek = bracket->peek;
 	parse_section(c, arena, &item->section);
-	item->partial = cursor_try_char(c, '<');
+	if (item->kind != FETCH_SECTION && item->section.kind != SECTION_ALL)
+		cursor_fail(c, "part numbers only");
+	item->partial = item->kind != FETCH_BINARY_SIZE && cursor_try_char(c, '<');
 	if (item->partial) {
 		item->from = (uint32_t)cursor_number(c, UINT32_MAX, "offset");
 		cursor_char(c, '.', "'.'");
@@ -101,16 +119,24 @@ static slice word_parse(struct cursor *c)
 	return cursor_take(c, n, "FETCH item");
 }
 
-/* fetch-att = "ENVELOPE" / "FLAGS" / ... / "BODY" [".PEEK"] section ["<" partial ">"] */
+static const struct bracketed *bracketed_find(slice word)
+{
+	for (size_t i = 0; i < sizeof bracketed / sizeof bracketed[0]; i++)
+		if (slice_eq_nocase(word, slice_of(bracketed[i].name)))
+			return &bracketed[i];
+	return NULL;
+}
+
+/* fetch-att = "ENVELOPE" / "FLAGS" / ... / "BODY" [".PEEK"] section ["<" partial ">"] / "BINARY" ... */
 static void item_parse(struct cursor *c, struct arena *arena, struct fetch_items *items)
 {
 	struct cursor before = *c;
 	slice word = word_parse(c);
 	bool bracket = cursor_peek(c) == '[';
-	bool peek = slice_eq_nocase(word, SLICE("BODY.PEEK"));
+	const struct bracketed *found = bracket ? bracketed_find(word) : NULL;
 
-	if (bracket && (peek || slice_eq_nocase(word, SLICE("BODY")))) {
-		section_item_parse(c, arena, peek, items);
+	if (found) {
+		section_item_parse(c, arena, found, items);
 	} else if (!c->expected && (bracket || !item_add(c, items, word))) {
 		*c = before;
 		cursor_fail(c, "FETCH item");
@@ -190,17 +216,44 @@ void fetch_label_write(const struct fetch_item *item, struct buf *out)
 		buf_addf(out, "<%u>", item->from);
 }
 
-bool fetch_section(
+/* section-binary: a part without its transfer encoding (RFC 3516 §4.2) */
+static enum fetch_answer binary_find(
+    const struct part *root, const struct section *section, struct buf *room, slice *out)
+{
+	const struct part *part = section_part(root, section);
+	struct decoder decoder;
+
+	if (!section_find(root, section, out))
+		return FETCH_NO_PART;
+	if (section->depth == 0 || part->children)
+		return FETCH_FOUND;
+	enum encoding encoding = encoding_of(part->encoding, NULL);
+	if (encoding == ENCODING_UNKNOWN)
+		return FETCH_UNKNOWN_ENCODING;
+	if (encoding != ENCODING_BASE64 && encoding != ENCODING_QUOTED)
+		return FETCH_FOUND;
+	decode_all(&decoder, encoding, *out, room);
+	*out = buf_slice(room);
+	return FETCH_FOUND;
+}
+
+enum fetch_answer fetch_section(
     const struct part *root, const struct fetch_item *item, struct buf *room, slice *out)
 {
-	if (!section_find(root, &item->section, out))
-		return false;
+	enum fetch_answer answer = FETCH_FOUND;
+
+	buf_clear(room);
+	if (item->kind != FETCH_SECTION)
+		answer = binary_find(root, &item->section, room, out);
+	else if (!section_find(root, &item->section, out))
+		answer = FETCH_NO_PART;
+	if (answer != FETCH_FOUND)
+		return answer;
 	if (item->section.kind == SECTION_FIELDS || item->section.kind == SECTION_FIELDS_NOT) {
-		buf_clear(room);
 		section_fields_write(*out, &item->section, room);
 		*out = buf_slice(room);
 	}
 	if (item->partial)
 		*out = slice_head(slice_from(*out, item->from), item->count);
-	return true;
+	return FETCH_FOUND;
 }

@@ -20,10 +20,13 @@ enum fetch_kind {
 	FETCH_UID,
 	FETCH_INTERNALDATE,
 	FETCH_SIZE,
+	FETCH_MODSEQ,
 	FETCH_ENVELOPE,
 	FETCH_BODY,
 	FETCH_BODYSTRUCTURE,
 	FETCH_SECTION, /* BODY[...], RFC822 and its kin */
+	FETCH_BINARY,  /* the same without the transfer encoding (RFC 3516) */
+	FETCH_BINARY_SIZE,
 };
 
 struct fetch_item {
@@ -42,15 +45,21 @@ struct fetch_items {
 	bool heads;     /* needs store_head */
 	bool texts;     /* needs the message */
 	bool sets_seen; /* RFC 9051 §6.4.5, BODY[...] */
-	bool has_flags, has_uid;
+	bool has_flags, has_uid, has_modseq;
 };
 
 /* "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")" */
 void fetch_parse(struct cursor *c, struct arena *arena, struct fetch_items *out);
 /* "BODY[1.2.HEADER]<0>" and the like. */
 void fetch_label_write(const struct fetch_item *item, struct buf *out);
-/* The octets an item asks for; HEADER.FIELDS are written into room. false: no such part. */
-bool fetch_section(
+enum fetch_answer {
+	FETCH_FOUND,
+	FETCH_NO_PART,
+	FETCH_UNKNOWN_ENCODING, /* of BINARY only */
+};
+
+/* The octets an item asks for; HEADER.FIELDS and what is decoded are written into room. */
+enum fetch_answer fetch_section(
     const struct part *root, const struct fetch_item *item, struct buf *room, slice *out);
 
 #endif

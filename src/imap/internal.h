@@ -16,7 +16,7 @@
 #include "imap/view.h"
 
 /* Longest line, and literals, before and after login. */
-#define IMAP_LINE_BEFORE    8192
+#define IMAP_LINE_BEFORE    (33 * 1024) /* an ID of 30 fields with 1024 octets (RFC 2971 §3.3) */
 #define IMAP_LITERAL_BEFORE 1024
 #define IMAP_LINE           (256 * 1024)
 #define IMAP_LITERAL        (64 * 1024)
@@ -79,6 +79,7 @@ struct imap {
 	int64_t account;
 	slice user; /* in the session's arena */
 	unsigned failed_logins, mistakes;
+	bool condstore;  /* modseqs are shown */
 	bool identified; /* what it said with ID is in the log */
 	struct sasl sasl;
 	struct gather gather;
@@ -125,8 +126,10 @@ void imap_reply_write(struct imap *im, slice tag, const struct imap_reply *reply
 
 /* print.c */
 void imap_print_capabilities(struct imap *im);
-/* "(\Seen $Junk)" */
-void imap_print_flags(struct imap *im, int64_t flags);
+/* "(\Seen $Junk \Recent)" */
+void imap_print_flags(struct imap *im, const struct store_row *row);
+/* "FLAGS (...)" and, where the client knows of it, " MODSEQ (n)" (RFC 7162 §3.2). */
+void imap_print_state(struct imap *im, const struct store_row *row);
 /* The same of the flags a mailbox may have. */
 void imap_print_flag_names(struct imap *im, bool more);
 /* A mailbox name as the wire has it. */
@@ -149,12 +152,23 @@ static inline bool imap_full(const struct imap *im)
 /* Reads a mailbox name and finds it: the usual begin of a handler. False: *reply_out says why. */
 bool imap_find_mailbox(
     struct imap *im, slice name, struct store_mailbox *out, struct imap_reply *reply_out);
-/* Resolves a sequence in the view. False: *reply_out says why. The set is freed with the command. */
+/* The messages that a sequence names in the view. False: there are not so many. */
+bool imap_sequence(struct imap *im, const struct sequence *sequence, bool uid, struct uid_set *out);
+/* The converters of this worker; NULL: it has none. */
+struct charsets *imap_charsets(struct imap *im);
+/* The client knows of modseqs from now on (RFC 7162 §3.1); tell: and is told the highest. True the first time. */
+bool imap_condstore(struct imap *im, bool tell);
+/* The same. False: *reply_out says why. The set is freed with the command. */
 bool imap_resolve(struct imap *im, const struct sequence *sequence, struct uid_set **set_out,
     struct imap_reply *reply_out);
 /* A set that is freed with the command. */
 struct uid_set *imap_set(struct imap *im);
 
+/* Has the account room for more octets? False: *reply_out says OVERQUOTA (RFC 9208 §4.3.1). */
+bool imap_quota_room(struct imap *im, int64_t octets, struct imap_reply *reply_out);
+/* "(MESSAGES UIDNEXT ...)", as a set of bits, and its answer (cmd_status.c). */
+unsigned imap_status_parse(struct cursor *c);
+void imap_status_write(struct imap *im, slice name, const struct store_mailbox *m, unsigned items);
 /* Lets in, or counts a failure; logged. */
 struct imap_reply imap_welcome(struct imap *im, slice user, int64_t account);
 struct imap_reply imap_unwelcome(struct imap *im, slice user);
@@ -167,9 +181,12 @@ struct imap_reply imap_cmd_close(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_copy(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_create(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_delete(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_enable(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_examine(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_expunge(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_fetch(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_getquota(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_getquotaroot(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_id(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_idle(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_list(struct imap *im, struct cursor *args);
@@ -182,10 +199,12 @@ struct imap_reply imap_cmd_noop(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_rename(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_search(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_select(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_sort(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_starttls(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_status(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_store(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_subscribe(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_thread(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_unselect(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_unsubscribe(struct imap *im, struct cursor *args);
 

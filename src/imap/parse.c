@@ -54,18 +54,41 @@ static slice quoted_parse(struct cursor *c, struct arena *arena)
 	return (slice){ text, length };
 }
 
-/* literal = "{" number ["+"] "}" CRLF *CHAR8; its length was accepted when it came */
-static slice literal_parse(struct cursor *c)
+/* "{" number ["+"] "}" CRLF *OCTET; its length was accepted when it came */
+static slice literal_octets(struct cursor *c)
 {
 	cursor_char(c, '{', "'{'");
 	uint64_t n = cursor_number(c, UINT32_MAX, "length of a literal");
 	cursor_try_char(c, '+');
 	if (!cursor_try(c, SLICE("}\r\n")))
 		cursor_fail(c, "literal");
-	slice text = cursor_take(c, n, "literal");
+	return cursor_take(c, n, "literal");
+}
+
+/* literal = "{" number ["+"] "}" CRLF *CHAR8 */
+static slice literal_parse(struct cursor *c)
+{
+	slice text = literal_octets(c);
+
 	if (slice_find(text, '\0') < text.n)
 		cursor_fail(c, "literal without NUL");
 	return text;
+}
+
+/* literal8 = "~{" number ["+"] "}" CRLF *OCTET   RFC 3516 §7 */
+static slice literal8_parse(struct cursor *c)
+{
+	cursor_char(c, '~', "'~'");
+	return literal_octets(c);
+}
+
+/* append-data = literal / literal8 */
+slice parse_message(struct cursor *c, bool *binary_out)
+{
+	*binary_out = cursor_peek(c) == '~';
+	if (!*binary_out && cursor_peek(c) != '{')
+		cursor_fail(c, "literal");
+	return *binary_out ? literal8_parse(c) : literal_parse(c);
 }
 
 /* string = quoted / literal */
@@ -100,7 +123,16 @@ slice parse_astring(struct cursor *c, struct arena *arena)
 	return chars_parse(c, "]");
 }
 
-/* The wire's name as ours: UTF-8 without controls. */
+static bool name_plain(slice wire)
+{
+	for (size_t i = 0; i < wire.n; i++)
+		if (octet_is(wire.p[i], OCTET_CONTROL))
+			return false;
+	return utf8_valid(wire);
+}
+
+/* The wire's name as ours: UTF-8 without controls. An "&" that begins no base64 stands for itself: the name
+ * is an astring like any other, and there may be no such mailbox. */
 static slice name_decode(struct cursor *c, slice wire, struct arena *arena)
 {
 	struct buf name;
@@ -108,8 +140,12 @@ static slice name_decode(struct cursor *c, slice wire, struct arena *arena)
 	if (c->expected)
 		return (slice){ 0 };
 	buf_init(&name, STORE_MAILBOX_MAX);
-	if (!utf7_decode(wire, &name))
-		cursor_fail(c, "mailbox name in modified UTF-7");
+	if (!utf7_decode(wire, &name)) {
+		buf_clear(&name);
+		buf_add(&name, wire);
+		if (name.full || !name_plain(wire))
+			cursor_fail(c, "mailbox name in modified UTF-7");
+	}
 	slice copy = arena_copy(arena, buf_slice(&name));
 	buf_free(&name);
 	return copy;

@@ -24,6 +24,8 @@ void parse_space(struct cursor *c);
 slice parse_tag(struct cursor *c);
 slice parse_atom(struct cursor *c, const char *expected);
 slice parse_string(struct cursor *c, struct arena *arena);
+/* The message of APPEND; *binary_out: as a literal8, in which NUL may be. */
+slice parse_message(struct cursor *c, bool *binary_out);
 slice parse_astring(struct cursor *c, struct arena *arena);
 /* A mailbox name as UTF-8; the command has it in modified UTF-7 (RFC 3501 §5.1.3). */
 slice parse_mailbox(struct cursor *c, struct arena *arena);

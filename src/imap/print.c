@@ -15,7 +15,10 @@ void imap_print_capabilities(struct imap *im)
 
 	buf_adds(out,
 	    "CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE NAMESPACE UNSELECT UIDPLUS MOVE "
-	    "CHILDREN SPECIAL-USE ID");
+	    "CHILDREN SPECIAL-USE ID ENABLE CONDSTORE ESEARCH SEARCHRES WITHIN STATUS=SIZE "
+	    "LIST-EXTENDED LIST-STATUS CREATE-SPECIAL-USE BINARY MULTIAPPEND "
+	    "SORT SORT=DISPLAY ESORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT "
+	    "QUOTA QUOTA=RES-STORAGE");
 	if (im->state != IMAP_STRANGER)
 		return;
 	if (im->s->listener->tls == LISTENER_STARTTLS && !session_secure(im->s))
@@ -46,9 +49,10 @@ static void print_flag(struct buf *out, size_t *count, slice name)
 	buf_add(out, name);
 }
 
-void imap_print_flags(struct imap *im, int64_t flags)
+void imap_print_flags(struct imap *im, const struct store_row *row)
 {
 	struct buf *out = &im->s->out;
+	int64_t flags = row->flags;
 	size_t count = 0;
 
 	buf_addc(out, '(');
@@ -59,7 +63,17 @@ void imap_print_flags(struct imap *im, int64_t flags)
 	     flags >> STORE_KEYWORD_FIRST && bit <= STORE_KEYWORD_LAST; bit++)
 		if (flags >> bit & 1 && imap_keywords(im)[bit].n)
 			print_flag(out, &count, imap_keywords(im)[bit]);
+	if (uid_set_contains(&im->view.recent, row->uid))
+		print_flag(out, &count, SLICE("\\Recent"));
 	buf_addc(out, ')');
+}
+
+void imap_print_state(struct imap *im, const struct store_row *row)
+{
+	buf_adds(&im->s->out, "FLAGS ");
+	imap_print_flags(im, row);
+	if (im->condstore)
+		buf_addf(&im->s->out, " MODSEQ (%lld)", (long long)row->modseq);
 }
 
 void imap_print_flag_names(struct imap *im, bool more)

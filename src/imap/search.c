@@ -1,8 +1,10 @@
 #include "imap/search.h"
 
+#include "imap/envelope.h"
+#include "imap/fold.h"
 #include "imap/parse.h"
+#include "imap/search_text.h"
 #include "mail/date.h"
-#include "mail/header.h"
 
 struct parser {
 	struct cursor *c;
@@ -10,7 +12,7 @@ struct parser {
 	unsigned depth, keys;
 };
 
-enum argument { NO_ARGUMENT, ARGUMENT_TEXT, ARGUMENT_DAY, ARGUMENT_SIZE };
+enum argument { NO_ARGUMENT, ARGUMENT_TEXT, ARGUMENT_DAY, ARGUMENT_SIZE, ARGUMENT_AGE };
 
 /* Keys with at most one argument: what they look at, and what flags they want. */
 static const struct key {
@@ -18,38 +20,39 @@ static const struct key {
 	enum search_kind kind;
 	enum argument argument;
 	int64_t bits, wanted;
-	const char *header;
 } keys[] = {
 	/* clang-format off */
-	{ "ALL",        SEARCH_ALL,        NO_ARGUMENT,   0, 0, NULL },
-	{ "ANSWERED",   SEARCH_FLAG,       NO_ARGUMENT,   STORE_ANSWERED, STORE_ANSWERED, NULL },
-	{ "BCC",        SEARCH_HEADER,     ARGUMENT_TEXT, 0, 0, "Bcc" },
-	{ "BEFORE",     SEARCH_BEFORE,     ARGUMENT_DAY,  0, 0, NULL },
-	{ "BODY",       SEARCH_BODY,       ARGUMENT_TEXT, 0, 0, NULL },
-	{ "CC",         SEARCH_HEADER,     ARGUMENT_TEXT, 0, 0, "Cc" },
-	{ "DELETED",    SEARCH_FLAG,       NO_ARGUMENT,   STORE_DELETED, STORE_DELETED, NULL },
-	{ "DRAFT",      SEARCH_FLAG,       NO_ARGUMENT,   STORE_DRAFT, STORE_DRAFT, NULL },
-	{ "FLAGGED",    SEARCH_FLAG,       NO_ARGUMENT,   STORE_FLAGGED, STORE_FLAGGED, NULL },
-	{ "FROM",       SEARCH_HEADER,     ARGUMENT_TEXT, 0, 0, "From" },
-	{ "LARGER",     SEARCH_LARGER,     ARGUMENT_SIZE, 0, 0, NULL },
-	{ "NEW",        SEARCH_NONE,       NO_ARGUMENT,   0, 0, NULL },
-	{ "OLD",        SEARCH_ALL,        NO_ARGUMENT,   0, 0, NULL },
-	{ "ON",         SEARCH_ON,         ARGUMENT_DAY,  0, 0, NULL },
-	{ "RECENT",     SEARCH_NONE,       NO_ARGUMENT,   0, 0, NULL },
-	{ "SEEN",       SEARCH_FLAG,       NO_ARGUMENT,   STORE_SEEN, STORE_SEEN, NULL },
-	{ "SENTBEFORE", SEARCH_SENTBEFORE, ARGUMENT_DAY,  0, 0, NULL },
-	{ "SENTON",     SEARCH_SENTON,     ARGUMENT_DAY,  0, 0, NULL },
-	{ "SENTSINCE",  SEARCH_SENTSINCE,  ARGUMENT_DAY,  0, 0, NULL },
-	{ "SINCE",      SEARCH_SINCE,      ARGUMENT_DAY,  0, 0, NULL },
-	{ "SMALLER",    SEARCH_SMALLER,    ARGUMENT_SIZE, 0, 0, NULL },
-	{ "SUBJECT",    SEARCH_HEADER,     ARGUMENT_TEXT, 0, 0, "Subject" },
-	{ "TEXT",       SEARCH_TEXT,       ARGUMENT_TEXT, 0, 0, NULL },
-	{ "TO",         SEARCH_HEADER,     ARGUMENT_TEXT, 0, 0, "To" },
-	{ "UNANSWERED", SEARCH_FLAG,       NO_ARGUMENT,   STORE_ANSWERED, 0, NULL },
-	{ "UNDELETED",  SEARCH_FLAG,       NO_ARGUMENT,   STORE_DELETED, 0, NULL },
-	{ "UNDRAFT",    SEARCH_FLAG,       NO_ARGUMENT,   STORE_DRAFT, 0, NULL },
-	{ "UNFLAGGED",  SEARCH_FLAG,       NO_ARGUMENT,   STORE_FLAGGED, 0, NULL },
-	{ "UNSEEN",     SEARCH_FLAG,       NO_ARGUMENT,   STORE_SEEN, 0, NULL },
+	{ "ALL",        SEARCH_ALL,        NO_ARGUMENT,   0, 0 },
+	{ "ANSWERED",   SEARCH_FLAG,       NO_ARGUMENT,   STORE_ANSWERED, STORE_ANSWERED },
+	{ "BCC",        SEARCH_BCC,        ARGUMENT_TEXT, 0, 0 },
+	{ "BEFORE",     SEARCH_BEFORE,     ARGUMENT_DAY,  0, 0 },
+	{ "BODY",       SEARCH_BODY,       ARGUMENT_TEXT, 0, 0 },
+	{ "CC",         SEARCH_CC,         ARGUMENT_TEXT, 0, 0 },
+	{ "DELETED",    SEARCH_FLAG,       NO_ARGUMENT,   STORE_DELETED, STORE_DELETED },
+	{ "DRAFT",      SEARCH_FLAG,       NO_ARGUMENT,   STORE_DRAFT, STORE_DRAFT },
+	{ "FLAGGED",    SEARCH_FLAG,       NO_ARGUMENT,   STORE_FLAGGED, STORE_FLAGGED },
+	{ "FROM",       SEARCH_FROM,       ARGUMENT_TEXT, 0, 0 },
+	{ "LARGER",     SEARCH_LARGER,     ARGUMENT_SIZE, 0, 0 },
+	{ "NEW",        SEARCH_NEW,        NO_ARGUMENT,   0, 0 },
+	{ "OLD",        SEARCH_OLD,        NO_ARGUMENT,   0, 0 },
+	{ "OLDER",      SEARCH_OLDER,      ARGUMENT_AGE,  0, 0 },
+	{ "ON",         SEARCH_ON,         ARGUMENT_DAY,  0, 0 },
+	{ "RECENT",     SEARCH_RECENT,     NO_ARGUMENT,   0, 0 },
+	{ "SEEN",       SEARCH_FLAG,       NO_ARGUMENT,   STORE_SEEN, STORE_SEEN },
+	{ "SENTBEFORE", SEARCH_SENTBEFORE, ARGUMENT_DAY,  0, 0 },
+	{ "SENTON",     SEARCH_SENTON,     ARGUMENT_DAY,  0, 0 },
+	{ "SENTSINCE",  SEARCH_SENTSINCE,  ARGUMENT_DAY,  0, 0 },
+	{ "SINCE",      SEARCH_SINCE,      ARGUMENT_DAY,  0, 0 },
+	{ "SMALLER",    SEARCH_SMALLER,    ARGUMENT_SIZE, 0, 0 },
+	{ "SUBJECT",    SEARCH_SUBJECT,    ARGUMENT_TEXT, 0, 0 },
+	{ "TEXT",       SEARCH_TEXT,       ARGUMENT_TEXT, 0, 0 },
+	{ "TO",         SEARCH_TO,         ARGUMENT_TEXT, 0, 0 },
+	{ "UNANSWERED", SEARCH_FLAG,       NO_ARGUMENT,   STORE_ANSWERED, 0 },
+	{ "UNDELETED",  SEARCH_FLAG,       NO_ARGUMENT,   STORE_DELETED, 0 },
+	{ "UNDRAFT",    SEARCH_FLAG,       NO_ARGUMENT,   STORE_DRAFT, 0 },
+	{ "UNFLAGGED",  SEARCH_FLAG,       NO_ARGUMENT,   STORE_FLAGGED, 0 },
+	{ "UNSEEN",     SEARCH_FLAG,       NO_ARGUMENT,   STORE_SEEN, 0 },
+	{ "YOUNGER",    SEARCH_YOUNGER,    ARGUMENT_AGE,  0, 0 },
 	/* clang-format on */
 };
 
@@ -70,14 +73,8 @@ static slice needle_parse(struct parser *p)
 	slice text = parse_astring(p->c, p->arena);
 	char *copy = arena_str(p->arena, text);
 
-	for (size_t i = 0; i < text.n; i++)
-		copy[i] = octet_lower(copy[i]);
+	fold(copy, text.n);
 	return (slice){ copy, text.n };
-}
-
-static bool holds(slice text, slice needle)
-{
-	return needle.n == 0 || (text.n && memmem(text.p, text.n, needle.p, needle.n));
 }
 
 static void argument_parse(struct parser *p, const struct key *key, struct search *s)
@@ -90,6 +87,8 @@ static void argument_parse(struct parser *p, const struct key *key, struct searc
 		date_day_parse(p->c, &s->number);
 	else if (key->argument == ARGUMENT_SIZE)
 		s->number = (int64_t)cursor_number(p->c, INT64_MAX, "size");
+	else if (key->argument == ARGUMENT_AGE)
+		s->number = clock_wall_us() / 1000000 - parse_number(p->c);
 }
 
 /* One of the keys of the table; NULL when the word is none. */
@@ -101,7 +100,6 @@ static struct search *plain_key(struct parser *p, slice word)
 		struct search *s = search_new(p, keys[i].kind);
 		s->bits = keys[i].bits;
 		s->wanted = keys[i].wanted;
-		s->name = slice_of(keys[i].header);
 		argument_parse(p, &keys[i], s);
 		return s;
 	}
@@ -153,6 +151,25 @@ static struct search *not_key(struct parser *p)
 	return s;
 }
 
+/* "MODSEQ" [SP entry-name SP ("priv" / "shared" / "all")] SP mod-sequence-valzer   RFC 7162 §3.1.5; flags have no
+ * modseqs of their own here, so the entry chooses nothing */
+static struct search *modseq_key(struct parser *p)
+{
+	struct search *s = search_new(p, SEARCH_MODSEQ);
+
+	parse_space(p->c);
+	if (cursor_peek(p->c) == '"') {
+		parse_string(p->c, p->arena);
+		parse_space(p->c);
+		if (!cursor_try(p->c, SLICE("priv")) && !cursor_try(p->c, SLICE("shared")) &&
+		    !cursor_try(p->c, SLICE("all")))
+			cursor_fail(p->c, "priv, shared or all");
+		parse_space(p->c);
+	}
+	s->number = (int64_t)cursor_number(p->c, INT64_MAX, "modseq");
+	return s;
+}
+
 /* sequence-set / "UID" SP sequence-set */
 static struct search *sequence_key(struct parser *p, enum search_kind kind)
 {
@@ -186,6 +203,8 @@ static struct search *word_key(struct parser *p)
 		return header_key(p);
 	if (slice_eq_nocase(word, SLICE("KEYWORD")) || slice_eq_nocase(word, SLICE("UNKEYWORD")))
 		return keyword_key(p, octet_lower(word.p[0]) == 'k');
+	if (slice_eq_nocase(word, SLICE("MODSEQ")))
+		return modseq_key(p);
 	if (slice_eq_nocase(word, SLICE("UID"))) {
 		parse_space(p->c);
 		return sequence_key(p, SEARCH_UIDS);
@@ -212,7 +231,8 @@ static struct search *key_parse(struct parser *p)
 	if (cursor_try_char(p->c, '(')) {
 		s = list_parse(p);
 		cursor_char(p->c, ')', "')'");
-	} else if (octet_is(cursor_peek(p->c), OCTET_DIGIT) || cursor_peek(p->c) == '*') {
+	} else if (octet_is(cursor_peek(p->c), OCTET_DIGIT) || cursor_peek(p->c) == '*' ||
+	    cursor_peek(p->c) == '$') {
 		s = sequence_key(p, SEARCH_SEQUENCE);
 	} else {
 		s = word_key(p);
@@ -240,42 +260,6 @@ bool search_each(struct search *tree, bool (*fn)(void *context, struct search *k
 
 /* ---- matching ---- */
 
-/* Is there a field of this name that holds the text? An empty text only asks for the field
- * (RFC 9051 §6.4.4, HEADER). */
-static bool header_holds(slice message, slice name, slice text)
-{
-	slice header = slice_head(header_of(message), MIME_HEADER);
-	struct header_field field;
-
-	while (header_next(&header, &field)) {
-		struct buf value;
-
-		if (!slice_eq_nocase(field.name, name))
-			continue;
-		if (text.n == 0)
-			return true;
-		buf_init(&value, field.value.n);
-		header_unfold(field.value, &value);
-		bool found = holds(buf_slice(&value), text);
-		buf_free(&value);
-		if (found)
-			return true;
-	}
-	return false;
-}
-
-/* The day of the Date field; of the arrival where there is no such field. */
-static int64_t sent_day(slice message, int64_t received_day)
-{
-	struct date date;
-	slice value;
-
-	if (!header_find(slice_head(header_of(message), MIME_HEADER), SLICE("Date"), &value) ||
-	    !date_parse(value, &date))
-		return received_day;
-	return date_day(&date);
-}
-
 static int64_t received_day(const struct store_row *row)
 {
 	struct date date = { .seconds = row->received_us / 1000000 };
@@ -283,27 +267,57 @@ static int64_t received_day(const struct store_row *row)
 	return date_day(&date);
 }
 
-static bool sent_matches(const struct search *s, int64_t day)
+/* The day of the Date field; of the arrival where there is no such field. */
+static bool sent_matches(
+    const struct search *s, const struct search_message *message, const struct envelope *e)
 {
+	struct date date;
+	int64_t day =
+	    e->date.p && date_parse(e->date, &date) ? date_day(&date) : received_day(message->row);
+
 	if (s->kind == SEARCH_SENTBEFORE)
 		return day < s->number;
 	return s->kind == SEARCH_SENTON ? day == s->number : day >= s->number;
 }
 
+/* Keys that look at the envelope. */
+static bool envelope_matches(const struct search *s, const struct search_message *message)
+{
+	static const enum envelope_list lists[] = { [SEARCH_FROM] = ENVELOPE_FROM,
+		[SEARCH_TO] = ENVELOPE_TO,
+		[SEARCH_CC] = ENVELOPE_CC,
+		[SEARCH_BCC] = ENVELOPE_BCC };
+	struct envelope e;
+
+	envelope_read(message->row->head.envelope, message->arena, &e);
+	if (s->kind == SEARCH_SUBJECT)
+		return search_text_value(message->charsets, e.subject, s->text);
+	if (s->kind >= SEARCH_FROM)
+		return s->text.n == 0 ||
+		    search_text_addresses(
+			message->charsets, e.lists[lists[s->kind]], message->arena, s->text);
+	return sent_matches(s, message, &e);
+}
+
 /* Keys that must look into the message. */
 static bool text_matches(const struct search *s, const struct search_message *message)
 {
+	size_t body_at;
 	slice text;
 
-	if (!message->text(message->context, &text))
-		return false;
 	if (s->kind == SEARCH_HEADER)
-		return header_holds(text, s->name, s->text);
-	if (s->kind == SEARCH_BODY)
-		text = slice_from(text, header_of(text).n);
-	if (s->kind == SEARCH_BODY || s->kind == SEARCH_TEXT)
-		return holds(text, s->text);
-	return sent_matches(s, sent_day(text, received_day(message->row)));
+		return message->message(message->context, &text) &&
+		    search_text_header(message->charsets, text, s->name, s->text);
+	if (!message->text(message->context, &text, &body_at))
+		return false;
+	return search_text_holds(
+	    s->kind == SEARCH_BODY ? slice_from(text, body_at) : text, s->text);
+}
+
+bool search_needs_head(const struct search *key)
+{
+	return (key->kind >= SEARCH_SENTBEFORE && key->kind <= SEARCH_SENTSINCE) ||
+	    key->kind >= SEARCH_SUBJECT;
 }
 
 static bool all_match(const struct search *s, const struct search_message *message)
@@ -340,8 +354,13 @@ bool search_matches(const struct search *s, const struct search_message *message
 		return !any_matches(s, message);
 	case SEARCH_FLAG:
 		return (row->flags & s->bits) == s->wanted;
+	case SEARCH_NEW:
+		return s->uids && uid_set_contains(s->uids, row->uid) && !(row->flags & STORE_SEEN);
+	case SEARCH_OLD:
+		return !s->uids || !uid_set_contains(s->uids, row->uid);
 	case SEARCH_SEQUENCE:
 	case SEARCH_UIDS:
+	case SEARCH_RECENT:
 		return s->uids && uid_set_contains(s->uids, row->uid);
 	case SEARCH_BEFORE:
 		return received_day(row) < s->number;
@@ -353,13 +372,25 @@ bool search_matches(const struct search *s, const struct search_message *message
 		return row->size > s->number;
 	case SEARCH_SMALLER:
 		return row->size < s->number;
+	case SEARCH_OLDER:
+		return row->received_us / 1000000 <= s->number;
+	case SEARCH_YOUNGER:
+		return row->received_us / 1000000 >= s->number;
+	case SEARCH_MODSEQ:
+		return row->modseq >= s->number;
 	case SEARCH_HEADER:
 	case SEARCH_BODY:
 	case SEARCH_TEXT:
+		return text_matches(s, message);
+	case SEARCH_SUBJECT:
+	case SEARCH_FROM:
+	case SEARCH_TO:
+	case SEARCH_CC:
+	case SEARCH_BCC:
 	case SEARCH_SENTBEFORE:
 	case SEARCH_SENTON:
 	case SEARCH_SENTSINCE:
 		break;
 	}
-	return text_matches(s, message);
+	return envelope_matches(s, message);
 }

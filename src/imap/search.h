@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "imap/sequence.h"
+#include "mail/charset.h"
 #include "store/store.h"
 
 #define SEARCH_DEPTH 50
@@ -20,7 +21,7 @@
 
 enum search_kind {
 	SEARCH_ALL,
-	SEARCH_NONE, /* RECENT and NEW: no message is ever recent here */
+	SEARCH_NONE,
 	SEARCH_AND,
 	SEARCH_OR,
 	SEARCH_NOT,
@@ -28,6 +29,9 @@ enum search_kind {
 	SEARCH_KEYWORD,  /* becomes SEARCH_FLAG, or SEARCH_NONE or _ALL when nobody has it */
 	SEARCH_SEQUENCE, /* message numbers */
 	SEARCH_UIDS,
+	SEARCH_RECENT, /* becomes SEARCH_UIDS */
+	SEARCH_NEW,    /* the same and not \Seen */
+	SEARCH_OLD,
 	SEARCH_HEADER,
 	SEARCH_BODY,
 	SEARCH_TEXT,
@@ -39,6 +43,14 @@ enum search_kind {
 	SEARCH_SENTSINCE,
 	SEARCH_LARGER,
 	SEARCH_SMALLER,
+	SEARCH_OLDER, /* RFC 5032 */
+	SEARCH_YOUNGER,
+	SEARCH_MODSEQ,  /* RFC 7162 §3.1.5 */
+	SEARCH_SUBJECT, /* of the envelope (RFC 9051 §6.4.4) */
+	SEARCH_FROM,
+	SEARCH_TO,
+	SEARCH_CC,
+	SEARCH_BCC,
 };
 
 struct search {
@@ -46,19 +58,25 @@ struct search {
 	struct search *next;     /* in the list of an AND */
 	struct search *children; /* AND, OR: all of them; NOT: one */
 	int64_t bits, wanted;
-	slice name, text; /* HEADER; KEYWORD's name; text in lower case */
+	slice name, text; /* HEADER; KEYWORD's name; text in lower case (fold.h) */
 	struct sequence sequence;
 	struct uid_set *uids; /* resolved by the caller */
-	int64_t number;       /* day or size */
+	int64_t number;       /* day, size, modseq, or a point in time in seconds */
 };
 
 struct search_message {
 	const struct store_row *row;
-	/* The whole message in lower case, when a key needs it; false: it is gone. */
-	bool (*text)(void *context, slice *out);
+	struct charsets *charsets; /* NULL: the few that need no converter */
+	struct arena *arena;       /* of this message */
+	/* The whole message, when a key needs it; false: it is gone. */
+	bool (*message)(void *context, slice *out);
+	/* The same as search_text_write() gives it. */
+	bool (*text)(void *context, slice *out, size_t *body_at_out);
 	void *context;
 };
 
+/* Does the key look at the envelope of messages (store_row.head)? */
+bool search_needs_head(const struct search *key);
 /* search-key *(SP search-key), all of which must hold. */
 struct search *search_parse(struct cursor *c, struct arena *arena);
 /* Calls fn for every key of the tree; false as soon as fn says so. */

@@ -5,10 +5,12 @@
 #include "imap/parse.h"
 
 /* seq-number = nz-number / "*" */
-static uint32_t number_parse(struct cursor *c)
+static uint32_t number_parse(struct cursor *c, bool *star)
 {
-	if (cursor_try_char(c, '*'))
-		return SEQUENCE_STAR;
+	if (cursor_try_char(c, '*')) {
+		*star = true;
+		return UINT32_MAX;
+	}
 	if (!octet_is(cursor_peek(c), OCTET_DIGIT))
 		cursor_fail(c, "sequence set");
 	return parse_number(c);
@@ -39,16 +41,21 @@ static size_t count_ranges(slice text)
  * in either order */
 void sequence_parse(struct cursor *c, struct arena *arena, struct sequence *out)
 {
+	if (cursor_try_char(c, '$')) {
+		*out = (struct sequence){ .saved = true };
+		return;
+	}
 	*out = (struct sequence){ .ranges = ARENA_ARRAY(
 				      arena, struct sequence_range, count_ranges(c->rest)) };
 	do {
-		uint32_t lo = number_parse(c);
-		uint32_t hi = cursor_try_char(c, ':') ? number_parse(c) : lo;
+		bool star = false;
+		uint32_t lo = number_parse(c, &star);
+		uint32_t hi = cursor_try_char(c, ':') ? number_parse(c, &star) : lo;
 
 		if (c->expected)
 			return;
-		out->ranges[out->n++] = lo <= hi ? (struct sequence_range){ lo, hi }
-						 : (struct sequence_range){ hi, lo };
+		out->ranges[out->n++] = lo <= hi ? (struct sequence_range){ lo, hi, star }
+						 : (struct sequence_range){ hi, lo, star };
 	} while (cursor_try_char(c, ','));
 	qsort(out->ranges, out->n, sizeof *out->ranges, compare_ranges);
 }
@@ -57,15 +64,17 @@ void sequence_parse(struct cursor *c, struct arena *arena, struct sequence *out)
  * UIDs; of message numbers it would be an error, but is what clients send to an empty mailbox). */
 static struct sequence_range star_replace(struct sequence_range range, uint32_t last)
 {
-	if (range.hi != SEQUENCE_STAR)
+	if (!range.star)
 		return range;
-	return (struct sequence_range){ range.lo < last ? range.lo : last, last };
+	return (struct sequence_range){ range.lo < last ? range.lo : last, last, true };
 }
 
 bool sequence_resolve(
     const struct sequence *sequence, const struct uid_set *uids, bool by_uid, struct uid_set *out)
 {
 	uint32_t count = uid_set_count(uids), last = by_uid ? uid_set_last(uids) : count;
+
+	bool all = true;
 
 	uid_set_clear(out);
 	for (size_t i = 0; i < sequence->n; i++) {
@@ -77,10 +86,12 @@ bool sequence_resolve(
 			uid_set_add(out, range.lo, range.hi);
 			continue;
 		}
-		if (range.hi > count)
-			return false;
+		all = all && range.hi <= count;
+		if (range.lo > count)
+			continue;
+		range.hi = range.hi < count ? range.hi : count;
 		uid_set_add(out, uid_set_at(uids, range.lo), uid_set_at(uids, range.hi));
 	}
 	uid_set_intersect(out, uids);
-	return true;
+	return all;
 }

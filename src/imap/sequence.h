@@ -13,22 +13,21 @@
 #include "base/cursor.h"
 #include "store/uid_set.h"
 
-/* "*" in a sequence; no message has this number, since UIDs end one before. */
-#define SEQUENCE_STAR UINT32_MAX
-
 struct sequence_range {
-	uint32_t lo, hi; /* lo <= hi, where SEQUENCE_STAR is the highest */
+	uint32_t lo, hi; /* lo <= hi */
+	bool star;       /* hi stands for "*"; with lo = UINT32_MAX both do */
 };
 
 struct sequence {
 	struct sequence_range *ranges;
 	size_t n;
+	bool saved; /* "$", the result that SEARCH kept (RFC 5182); the caller knows it */
 };
 
-/* Reads 1*("," range); the ranges are in the arena, sorted. */
+/* Reads 1*("," range), or "$"; the ranges are in the arena, sorted. */
 void sequence_parse(struct cursor *c, struct arena *arena, struct sequence *out);
-/* Which of `uids` it names: by UID, or by position. Those found replace what out held. false: a
- * position that there is not (UIDs that there are not are no error, RFC 9051 §6.4.9). */
+/* Which of `uids` it names: by UID, or by position. Those found replace what out held. false: some
+ * positions are not there (UIDs that there are not are no error, RFC 9051 §6.4.9). */
 bool sequence_resolve(
     const struct sequence *sequence, const struct uid_set *uids, bool by_uid, struct uid_set *out);
 

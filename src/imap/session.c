@@ -234,11 +234,36 @@ struct uid_set *imap_set(struct imap *im)
 	return set;
 }
 
+bool imap_sequence(struct imap *im, const struct sequence *sequence, bool uid, struct uid_set *out)
+{
+	if (!sequence->saved)
+		return sequence_resolve(sequence, &im->view.uids, uid, out);
+	uid_set_add_all(out, &im->view.saved);
+	uid_set_intersect(out, &im->view.uids);
+	return true;
+}
+
+struct charsets *imap_charsets(struct imap *im)
+{
+	return imap_host.charsets ? imap_host.charsets(im->s->worker) : NULL;
+}
+
+bool imap_condstore(struct imap *im, bool tell)
+{
+	bool fresh = !im->condstore;
+
+	im->condstore = true;
+	if (fresh && tell && im->state == IMAP_SELECTED)
+		buf_addf(&im->s->out, "* OK [HIGHESTMODSEQ %lld] from now on\r\n",
+		    (long long)im->view.modseq);
+	return fresh;
+}
+
 bool imap_resolve(struct imap *im, const struct sequence *sequence, struct uid_set **set_out,
     struct imap_reply *reply_out)
 {
 	*set_out = imap_set(im);
-	if (sequence_resolve(sequence, &im->view.uids, im->uid, *set_out))
+	if (imap_sequence(im, sequence, im->uid, *set_out))
 		return true;
 	*reply_out = imap_reply_bad(im, "there are not so many messages");
 	return false;

@@ -5,7 +5,35 @@
 void view_close(struct view *v)
 {
 	uid_set_free(&v->uids);
+	uid_set_free(&v->recent);
+	uid_set_free(&v->saved);
 	*v = (struct view){ 0 };
+}
+
+bool view_claim(struct imap *im, const struct store_mailbox *now, struct error *error)
+{
+	struct view *v = &im->view;
+	uint32_t from = now->recent, to = now->uidnext;
+
+	if (from >= to)
+		return true;
+	if (!v->read_only &&
+	    !store_claim_recent(imap_store(im), im->account, v->mailbox, &from, &to, error))
+		return false;
+	if (from < to)
+		uid_set_add(&v->recent, from ? from : 1, to - 1);
+	return true;
+}
+
+uint32_t view_recent(const struct view *v)
+{
+	struct uid_set both = { 0 };
+
+	uid_set_add_all(&both, &v->recent);
+	uid_set_intersect(&both, &v->uids);
+	uint32_t count = uid_set_count(&both);
+	uid_set_free(&both);
+	return count;
 }
 
 void view_own(struct view *v, int64_t modseq)
@@ -100,6 +128,7 @@ static void tell_new(struct imap *im)
 	struct view *v = &im->view;
 	struct uid_set *changed = &im->sync.changed;
 	uint32_t before = uid_set_count(&v->uids);
+	struct error error;
 
 	for (size_t i = 0; i < changed->n; i++) {
 		struct uid_range range = changed->ranges[i];
@@ -109,8 +138,14 @@ static void tell_new(struct imap *im)
 			    &v->uids, range.lo > v->uidnext ? range.lo : v->uidnext, range.hi);
 	}
 	uid_set_remove(changed, v->uidnext, UINT32_MAX);
-	if (uid_set_count(&v->uids) > before)
-		buf_addf(&im->s->out, "* %u EXISTS\r\n", uid_set_count(&v->uids));
+	if (uid_set_count(&v->uids) == before)
+		return;
+	buf_addf(&im->s->out, "* %u EXISTS\r\n", uid_set_count(&v->uids));
+	uint32_t recent = view_recent(v);
+	if (!view_claim(im, &im->sync.mailbox, &error))
+		imap_reply_error(im, &error);
+	if (view_recent(v) != recent)
+		buf_addf(&im->s->out, "* %u RECENT\r\n", view_recent(v));
 }
 
 /* A keyword that was not there at SELECT is announced before it is used (RFC 9051 §7.3.5). */
@@ -135,8 +170,8 @@ static void tell_flags(struct imap *im, const struct store_row *row)
 
 	if (!number || is_own(&im->view, row->modseq))
 		return;
-	buf_addf(&im->s->out, "* %u FETCH (UID %u FLAGS ", number, row->uid);
-	imap_print_flags(im, row->flags);
+	buf_addf(&im->s->out, "* %u FETCH (UID %u ", number, row->uid);
+	imap_print_state(im, row);
 	buf_adds(&im->s->out, ")\r\n");
 }
 

@@ -20,8 +20,10 @@ struct view {
 	int64_t mailbox; /* 0: none is selected */
 	bool read_only;
 	uint32_t uidvalidity, uidnext;
-	int64_t modseq;      /* all changes up to this one are known */
-	struct uid_set uids; /* position + 1 is the message sequence number */
+	int64_t modseq;        /* all changes up to this one are known */
+	struct uid_set uids;   /* position + 1 is the message sequence number */
+	struct uid_set recent; /* those, and others, of which this session was told first */
+	struct uid_set saved;  /* "$" */
 	/* Changes this session made and told its client itself. */
 	int64_t own[VIEW_OWN];
 	size_t own_count;
@@ -41,6 +43,10 @@ struct view_sync {
 enum view_found { VIEW_SAME, VIEW_CHANGED, VIEW_LOST };
 
 void view_close(struct view *v);
+/* Makes recent what no session was told of: for this session only, unless it may not write. */
+bool view_claim(struct imap *im, const struct store_mailbox *now, struct error *error);
+/* How many messages are recent (RFC 3501 §7.3.2). */
+uint32_t view_recent(const struct view *v);
 /* Notes that a change of ours needs no telling. */
 void view_own(struct view *v, int64_t modseq);
 /* Looks for changes; may_expunge: the client expects numbers to change. VIEW_LOST: the mailbox was

@@ -23,7 +23,7 @@ static const struct part *message_part(const struct part *message, unsigned numb
 	return number == 1 ? message : NULL;
 }
 
-static const struct part *part_find(const struct part *root, const struct section *section)
+const struct part *section_part(const struct part *root, const struct section *section)
 {
 	const struct part *part = root;
 
@@ -59,7 +59,7 @@ static const struct part *message_of(const struct part *part, size_t depth)
 
 bool section_find(const struct part *root, const struct section *section, slice *out)
 {
-	const struct part *part = part_find(root, section);
+	const struct part *part = section_part(root, section);
 	const struct part *message = part ? message_of(part, section->depth) : NULL;
 
 	*out = (slice){ 0 };

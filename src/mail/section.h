@@ -31,6 +31,8 @@ struct section {
 	size_t field_count;
 };
 
+/* The part that the numbers of the section name; NULL: the message has none. */
+const struct part *section_part(const struct part *root, const struct section *section);
 /* The octets of the section; false when the message has no such part. */
 bool section_find(const struct part *root, const struct section *section, slice *out);
 /* Adds the fields of header that the section asks for and an empty line. */

@@ -1,10 +1,12 @@
 /* The role imap: IMAP and POP3 over the store. */
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "directory/quota.h"
 #include "imap/imap.h"
+#include "mail/charset.h"
 #include "main/access_rules.h"
 #include "main/role_sessions.h"
 #include "main/role_tls.h"
@@ -18,11 +20,16 @@
 struct worker {
 	struct store *store;
 	struct directory *directory; /* NULL: not open yet */
+	struct charsets *charsets;
 };
 
 static struct listener listeners[2 * CONF_LISTENERS];
 static const char *accounts_path, *directory_path;
 static size_t handles;
+/* One for each worker, opened before the sandbox is locked; those below charsets_taken have an owner. */
+static struct charsets **charsets;
+static size_t charsets_count_all;
+static atomic_size_t charsets_taken;
 static struct peers *peers;
 
 static void *worker_start(void *context)
@@ -31,6 +38,8 @@ static void *worker_start(void *context)
 
 	(void)context;
 	w->store = store_new(accounts_path, handles);
+	size_t mine = atomic_fetch_add(&charsets_taken, 1);
+	w->charsets = mine < charsets_count_all ? charsets[mine] : NULL;
 	return w;
 }
 
@@ -40,6 +49,7 @@ static void worker_stop(void *worker)
 
 	store_free(w->store);
 	directory_close(w->directory);
+	charsets_close(w->charsets);
 	free(w);
 }
 
@@ -48,11 +58,39 @@ static struct store *worker_store(void *worker)
 	return ((struct worker *)worker)->store;
 }
 
+static struct charsets *worker_charsets(void *worker)
+{
+	return ((struct worker *)worker)->charsets;
+}
+
+static void charsets_prepare(size_t workers)
+{
+	charsets = memory_new(workers, sizeof(struct charsets *));
+	charsets_count_all = workers;
+	for (size_t i = 0; i < workers; i++)
+		charsets[i] = charsets_open();
+}
+
 static struct directory *worker_directory(struct worker *w, struct error *error)
 {
 	if (!w->directory && !directory_open(directory_path, false, &w->directory, error))
 		return NULL;
 	return w->directory;
+}
+
+/* An account that went has no quota either: its next command says more. */
+static bool worker_quota(void *worker, int64_t id, int64_t *octets_out, struct error *error)
+{
+	struct directory *directory = worker_directory(worker, error);
+	struct account account;
+
+	*octets_out = 0;
+	if (!directory)
+		return false;
+	enum directory_answer answer = directory_find_id(directory, id, &account, error);
+	if (answer == DIRECTORY_FOUND)
+		*octets_out = account.quota;
+	return answer != DIRECTORY_FAILED;
 }
 
 static bool worker_find(void *worker, slice name, int64_t *account_out, struct error *error)
@@ -121,9 +159,12 @@ static const size_t service_count = sizeof services / sizeof services[0];
 
 static bool start_imap(struct role_start *start, struct error *error)
 {
-	static struct store_host host = {
-		.store = worker_store, .login = worker_login, .find = worker_find, .notify = notify
-	};
+	static struct store_host host = { .store = worker_store,
+		.login = worker_login,
+		.find = worker_find,
+		.charsets = worker_charsets,
+		.quota = worker_quota,
+		.notify = notify };
 	const struct conf *c = &start->conf;
 	struct reactor_config config = { .workers = (int)c->imap_workers,
 		.max_sessions = (size_t)c->imap_max_sessions,
@@ -154,6 +195,7 @@ static bool start_imap(struct role_start *start, struct error *error)
 		return false;
 	if (!store_warm_up(error))
 		return false;
+	charsets_prepare((size_t)config.workers);
 	sandbox_imap(&sandbox, accounts_path, role_path(start, "directory"));
 	if (!sandbox_lock(&sandbox, error))
 		return false;

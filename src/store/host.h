@@ -21,6 +21,10 @@ struct store_host {
 	    struct deadline deadline, int64_t *account_out, struct error *error);
 	/* Name to account: 0 where there is none, or it is disabled; false: nobody could say. */
 	bool (*find)(void *worker, slice name, int64_t *account_out, struct error *error);
+	/* The worker's converters; the function or its answer may be NULL. */
+	struct charsets *(*charsets)(void *worker);
+	/* Octets that the account may hold, 0 for any number. The function may be NULL: no account has a quota. */
+	bool (*quota)(void *worker, int64_t account, int64_t *octets_out, struct error *error);
 	/* Tells the other sessions, of all processes, what was changed. */
 	void (*notify)(void *worker, const struct store_notice *notice);
 	int login_timeout_ms; /* silence allowed between commands before the login */

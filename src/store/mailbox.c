@@ -18,6 +18,51 @@ bool account_next(struct db *db, int64_t account, int64_t bodies, int64_t *modse
 	return db_done(st, error);
 }
 
+/* Removes the subscription to a name that has no mailbox. */
+static enum store_answer subscription_remove(
+    struct db *db, int64_t account, slice name, struct error *error)
+{
+	struct db_stmt *st = db_use(db, Q_SUBSCRIPTION_REMOVE);
+	bool found;
+
+	db_bind_id(st, 1, account);
+	db_bind_text(st, 2, name);
+	found = db_step(st);
+	if (!db_done(st, error))
+		return STORE_FAILED;
+	return found ? STORE_FOUND : STORE_ABSENT;
+}
+
+static bool set_subscribed(
+    struct db *db, int64_t account, int64_t id, bool subscribed, struct error *error)
+{
+	struct db_stmt *st = db_use(db, Q_MAILBOX_SUBSCRIBE);
+	bool found;
+
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, id);
+	db_bind_number(st, 3, subscribed);
+	found = db_step(st);
+	if (!db_done(st, error))
+		return false;
+	return found || error_plain(error, FAULT_ABSENT, "no such mailbox");
+}
+
+/* A name that was subscribed to before there was (again) a mailbox of it. */
+static bool take_over_subscription(
+    struct db *db, int64_t account, int64_t id, slice name, struct error *error)
+{
+	switch (subscription_remove(db, account, name, error)) {
+	case STORE_FOUND:
+		return set_subscribed(db, account, id, true, error);
+	case STORE_ABSENT:
+		return true;
+	case STORE_FAILED:
+		break;
+	}
+	return false;
+}
+
 bool mailbox_add(
     struct db *db, int64_t account, slice name, slice special, int64_t *id_out, struct error *error)
 {
@@ -41,7 +86,7 @@ bool mailbox_add(
 	db_bind_text(st, 4, special);
 	db_bind_number(st, 5, uidvalidity);
 	db_bind_number(st, 6, modseq);
-	return db_run(st, error);
+	return db_run(st, error) && take_over_subscription(db, account, *id_out, name, error);
 }
 
 static void read_mailbox(struct db_stmt *st, struct arena *arena, struct store_mailbox *m)
@@ -57,6 +102,7 @@ static void read_mailbox(struct db_stmt *st, struct arena *arena, struct store_m
 	m->unseen = db_column_number(st, 8);
 	m->deleted = db_column_number(st, 9);
 	m->bytes = db_column_number(st, 10);
+	m->recent = (uint32_t)db_column_id(st, 11);
 }
 
 /* Ends a statement that gives one mailbox or none. */
@@ -238,20 +284,93 @@ bool store_mailbox_rename(
 bool store_mailbox_subscribe(
     struct store *store, int64_t account, int64_t mailbox, bool subscribed, struct error *error)
 {
+	struct db *db;
+
+	return store_use(store, account, &db, error) && db_set_sync(db, DB_SYNC_FULL, error) &&
+	    set_subscribed(db, account, mailbox, subscribed, error);
+}
+
+enum store_answer store_unsubscribe(
+    struct store *store, int64_t account, slice name, struct error *error)
+{
+	struct db *db;
+
+	if (!utf8_valid(name) || slice_find(name, '\0') != name.n)
+		return STORE_ABSENT;
+	if (!store_use(store, account, &db, error) || !db_set_sync(db, DB_SYNC_FULL, error))
+		return STORE_FAILED;
+	return subscription_remove(db, account, name, error);
+}
+
+bool store_subscriptions(struct store *store, int64_t account, struct arena *arena,
+    slice **names_out, size_t *count_out, struct error *error)
+{
+	slice *names = NULL;
 	struct db_stmt *st;
 	struct db *db;
-	bool found;
+	size_t n = 0;
 
-	if (!store_use(store, account, &db, error) || !db_set_sync(db, DB_SYNC_FULL, error))
+	if (!store_use(store, account, &db, error))
 		return false;
-	st = db_use(db, Q_MAILBOX_SUBSCRIBE);
+	st = db_use(db, Q_SUBSCRIPTION_LIST);
 	db_bind_id(st, 1, account);
-	db_bind_id(st, 2, mailbox);
-	db_bind_number(st, 3, subscribed);
-	found = db_step(st);
-	if (!db_done(st, error))
+	while (db_step(st)) {
+		if ((n & (n - 1)) == 0) { /* full at 0, 1, 2, 4 ... */
+			slice *more = ARENA_ARRAY(arena, slice, n ? 2 * n : 1);
+
+			if (n)
+				memcpy(more, names, n * sizeof(*names));
+			names = more;
+		}
+		names[n++] = arena_copy(arena, db_column_text(st, 0));
+	}
+	*names_out = names;
+	*count_out = n;
+	return db_done(st, error);
+}
+
+static bool claim_recent(struct db *db, int64_t account, int64_t id, uint32_t *from_out,
+    uint32_t *to_out, struct error *error)
+{
+	struct store_mailbox mailbox;
+	struct db_stmt *st;
+
+	if (!mailbox_need(db, account, id, NULL, &mailbox, error))
 		return false;
-	return found || error_plain(error, FAULT_ABSENT, "no such mailbox");
+	*from_out = mailbox.recent;
+	*to_out = mailbox.uidnext;
+	st = db_use(db, Q_MAILBOX_SEEN);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, id);
+	return db_run(st, error);
+}
+
+bool store_claim_recent(struct store *store, int64_t account, int64_t mailbox, uint32_t *from_out,
+    uint32_t *to_out, struct error *error)
+{
+	struct db *db;
+
+	if (!store_begin(store, account, DB_SYNC_NORMAL, &db, error))
+		return false;
+	return store_finish(db, claim_recent(db, account, mailbox, from_out, to_out, error), error);
+}
+
+bool store_count_recent(struct store *store, int64_t account, const struct store_mailbox *mailbox,
+    int64_t *count_out, struct error *error)
+{
+	struct db_stmt *st;
+	struct db *db;
+
+	*count_out = 0;
+	if (!store_use(store, account, &db, error))
+		return false;
+	st = db_use(db, Q_MESSAGE_RECENT);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox->id);
+	db_bind_id(st, 3, mailbox->recent);
+	if (db_step(st))
+		*count_out = db_column_number(st, 0);
+	return db_done(st, error);
 }
 
 struct removal {
@@ -289,6 +408,7 @@ static bool delete_mailbox(
 	return account_next(db, account, 0, &modseq, NULL, error) &&
 	    need_ordinary(db, account, mailbox, "deleted", error) && rows_visit(&visit, error) &&
 	    tally_write(db, account, mailbox, modseq, &r.tally, error) &&
+	    run_on_mailbox(db, Q_SUBSCRIPTION_KEEP, account, mailbox, error) &&
 	    run_on_mailbox(db, Q_MAILBOX_FORGET_CHANGES, account, mailbox, error) &&
 	    run_on_mailbox(db, Q_MAILBOX_REMOVE, account, mailbox, error);
 }

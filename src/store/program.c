@@ -2,6 +2,15 @@
 
 #include "store/store.h"
 
+/* Names that are subscribed to and have no mailbox (RFC 3501 §6.3.6). */
+#define SUBSCRIPTION                                                                               \
+	{                                                                                          \
+		"subscription", .key = "account_id, name", .columns = {                            \
+			{ "account_id", DB_ID },                                                   \
+			{ "name", DB_TEXT }                                                        \
+		}                                                                                  \
+	}
+
 static const struct db_table tables[] = {
 	/* One row; every change of the account begins by updating it, which also orders the writers
 	 * on an engine that locks rows. */
@@ -13,7 +22,8 @@ static const struct db_table tables[] = {
 	    .columns = { { "account_id", DB_ID }, { "id", DB_ID }, { "name", DB_TEXT },
 		{ "special", DB_TEXT }, { "subscribed", DB_NUMBER }, { "uidvalidity", DB_NUMBER },
 		{ "uidnext", DB_NUMBER }, { "modseq", DB_NUMBER }, { "messages", DB_NUMBER },
-		{ "unseen", DB_NUMBER }, { "deleted", DB_NUMBER }, { "bytes", DB_NUMBER } } },
+		{ "unseen", DB_NUMBER }, { "deleted", DB_NUMBER }, { "bytes", DB_NUMBER },
+		{ "recent", DB_ID } } },
 	/* Short rows without an index on modseq: a scan of 50,000 takes milliseconds, an index would
 	 * be paid at every change. */
 	{ "message", .key = "account_id, mailbox, uid",
@@ -41,11 +51,12 @@ static const struct db_table tables[] = {
 		{ "recipient", DB_NUMBER } } },
 	{ "garbage", .key = "account_id, body",
 	    .columns = { { "account_id", DB_ID }, { "body", DB_ID } } },
+	SUBSCRIPTION,
 };
 
 #define MAILBOX_COLUMNS                                                                            \
 	"SELECT id, name, special, subscribed, uidvalidity, uidnext, modseq, messages, unseen, "   \
-	"deleted, bytes FROM mailbox WHERE account_id = ?1"
+	"deleted, bytes, recent FROM mailbox WHERE account_id = ?1"
 #define MESSAGE_RANGE " WHERE m.account_id = ?1 AND m.mailbox = ?2 AND m.uid >= ?3 AND m.uid <= ?4"
 #define IN_MAILBOX    " WHERE account_id = ?1 AND mailbox = ?2"
 #define BY_ID         " WHERE account_id = ?1 AND id = ?2"
@@ -68,8 +79,8 @@ static const struct db_query queries[Q_COUNT] = {
 	    "UPDATE account SET messages = messages + ?2, bytes = bytes + ?3 WHERE account_id = ?1" },
 	[Q_MAILBOX_ADD] = { "mailbox_add",
 	    "INSERT INTO mailbox(account_id, id, name, special, subscribed, uidvalidity, uidnext, "
-	    "modseq, messages, unseen, deleted, bytes) "
-	    "VALUES (?1, ?2, ?3, ?4, 0, ?5, 1, ?6, 0, 0, 0, 0)" },
+	    "modseq, messages, unseen, deleted, bytes, recent) "
+	    "VALUES (?1, ?2, ?3, ?4, 0, ?5, 1, ?6, 0, 0, 0, 0, 1)" },
 	[Q_MAILBOX_LIST] = { "mailbox_list", MAILBOX_COLUMNS " ORDER BY name" },
 	[Q_MAILBOX_BY_NAME] = { "mailbox_by_name", MAILBOX_COLUMNS " AND name = ?2" },
 	[Q_MAILBOX_BY_ID] = { "mailbox_by_id", MAILBOX_COLUMNS " AND id = ?2" },
@@ -77,9 +88,17 @@ static const struct db_query queries[Q_COUNT] = {
 	    "UPDATE mailbox SET modseq = ?3, uidnext = uidnext + ?4, messages = messages + ?5, "
 	    "unseen = unseen + ?6, deleted = deleted + ?7, bytes = bytes + ?8 "
 	    "WHERE account_id = ?1 AND id = ?2" },
+	[Q_MAILBOX_SEEN] = { "mailbox_seen", "UPDATE mailbox SET recent = uidnext" BY_ID },
 	[Q_MAILBOX_RENAME] = { "mailbox_rename", "UPDATE mailbox SET name = ?3" BY_ID },
 	[Q_MAILBOX_SUBSCRIBE] = { "mailbox_subscribe",
 	    "UPDATE mailbox SET subscribed = ?3" BY_ID " RETURNING id" },
+	[Q_SUBSCRIPTION_KEEP] = { "subscription_keep",
+	    "INSERT INTO subscription(account_id, name) SELECT account_id, name FROM mailbox" BY_ID
+	    " AND subscribed <> 0 ON CONFLICT DO NOTHING" },
+	[Q_SUBSCRIPTION_REMOVE] = { "subscription_remove",
+	    "DELETE FROM subscription WHERE account_id = ?1 AND name = ?2 RETURNING name" },
+	[Q_SUBSCRIPTION_LIST] = { "subscription_list",
+	    "SELECT name FROM subscription WHERE account_id = ?1 ORDER BY name" },
 	[Q_MAILBOX_REMOVE] = { "mailbox_remove", "DELETE FROM mailbox" BY_ID },
 	[Q_MAILBOX_FORGET_CHANGES] = { "mailbox_forget_changes", "DELETE FROM change" IN_MAILBOX },
 	[Q_KEYWORD_FIND] = { "keyword_find",
@@ -128,6 +147,8 @@ static const struct db_query queries[Q_COUNT] = {
 	    "SELECT m.uid FROM message m" MESSAGE_RANGE " AND m.modseq > ?5 ORDER BY m.uid" },
 	[Q_MESSAGE_UNSEEN] = { "message_unseen",
 	    "SELECT uid FROM message" IN_MAILBOX " AND (flags & 1) = 0 ORDER BY uid LIMIT 1" },
+	[Q_MESSAGE_RECENT] = { "message_recent",
+	    "SELECT count(*) FROM message" IN_MAILBOX " AND uid >= ?3" },
 	[Q_MESSAGE_FLAGS] = { "message_flags",
 	    "UPDATE message SET flags = ?4, modseq = ?5" IN_MAILBOX " AND uid = ?3" },
 	[Q_MESSAGE_REMOVE] = { "message_remove", "DELETE FROM message" IN_MAILBOX " AND uid = ?3" },
@@ -174,9 +195,20 @@ static const struct db_query queries[Q_COUNT] = {
 	    "FROM mailbox x WHERE x.account_id = ?1))" },
 };
 
+static const struct db_table subscription = SUBSCRIPTION;
+
+/* 2: mailbox.recent, subscription. What was there before is recent to nobody. */
+static const struct db_migration migrations[] = {
+	{ 2, .table = "mailbox", .column = { "recent", DB_ID } },
+	{ 2, .sql = "UPDATE mailbox SET recent = uidnext" },
+	{ 2, .create = &subscription },
+};
+
 const struct db_program store_program = {
 	.name = "mail",
-	.version = 1,
+	.version = 2,
+	.migrations = migrations,
+	.migration_count = sizeof(migrations) / sizeof(migrations[0]),
 	.tables = tables,
 	.table_count = sizeof(tables) / sizeof(tables[0]),
 	.queries = queries,

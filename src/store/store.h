@@ -92,7 +92,8 @@ struct store_mailbox {
 	slice special; /* "\\Sent" ..., or empty (RFC 6154) */
 	bool subscribed;
 	uint32_t uidvalidity, uidnext;
-	int64_t modseq; /* highest */
+	uint32_t recent; /* UIDs from here on were told to no session yet (RFC 3501 §2.3.2) */
+	int64_t modseq;  /* highest */
 	int64_t messages, unseen, deleted, bytes;
 };
 
@@ -139,10 +140,17 @@ enum store_answer store_mailbox_find(struct store *store, int64_t account, slice
 /* By id: one row, cheap; tells whether anything changed. */
 enum store_answer store_mailbox_status(struct store *store, int64_t account, int64_t mailbox,
     struct arena *arena, struct store_mailbox *mailbox_out, struct error *error);
-/* FAULT_DENIED when it exists. special may be empty. The new mailbox is not subscribed. */
+/* FAULT_DENIED when it exists. special may be empty. The new mailbox is subscribed
+ * if its name was. */
 bool store_mailbox_create(struct store *store, int64_t account, slice name, slice special,
     int64_t *mailbox_out, struct error *error);
-/* With its messages. INBOX is refused. */
+/* Names that are subscribed to and have no mailbox (any more), in their order. */
+bool store_subscriptions(struct store *store, int64_t account, struct arena *arena,
+    slice **names_out, size_t *count_out, struct error *error);
+/* Ends such a subscription. */
+enum store_answer store_unsubscribe(
+    struct store *store, int64_t account, slice name, struct error *error);
+/* With its messages; a subscription to its name stays (RFC 3501 §6.3.6). INBOX is refused. */
 bool store_mailbox_delete(
     struct store *store, int64_t account, int64_t mailbox, struct error *error);
 /* A new name; not for INBOX (whose RENAME is a move). Mailboxes below it are the caller's. */
@@ -153,6 +161,14 @@ bool store_mailbox_subscribe(
 /* Lowest UID without \Seen; 0 when there is none. */
 bool store_first_unseen(
     struct store *store, int64_t account, int64_t mailbox, uint32_t *uid_out, struct error *error);
+
+/* Takes what is recent, for one session and none after it: UIDs from *from_out to below *to_out. The
+ * commit is not synced. */
+bool store_claim_recent(struct store *store, int64_t account, int64_t mailbox, uint32_t *from_out,
+    uint32_t *to_out, struct error *error);
+/* How many messages are recent. */
+bool store_count_recent(struct store *store, int64_t account, const struct store_mailbox *mailbox,
+    int64_t *count_out, struct error *error);
 
 /* The bit of a keyword (ASCII case ignored); create: makes it when it is new. STORE_ABSENT when it
  * is not there (create false). With create: FAULT_LIMIT when all bits are taken. */

@@ -446,6 +446,55 @@ static void verify_sees_what_is_wrong(void **state)
 	}
 }
 
+static void what_is_recent_is_taken_once(void **state)
+{
+	struct fixture *f = *state;
+	struct store_mailbox m = status(f, f->inbox);
+	uint32_t from, to;
+	int64_t count;
+
+	assert_int_equal(m.recent, m.uidnext);
+	deliver(f, "INBOX", SLICE("one"), 0);
+	deliver(f, "INBOX", SLICE("two"), 0);
+	m = status(f, f->inbox);
+	assert_true(store_count_recent(f->store, ACCOUNT, &m, &count, &f->error));
+	assert_int_equal(count, 2);
+	assert_true(store_claim_recent(f->store, ACCOUNT, f->inbox, &from, &to, &f->error));
+	assert_int_equal(to - from, 2);
+	assert_true(store_claim_recent(f->store, ACCOUNT, f->inbox, &from, &to, &f->error));
+	assert_int_equal(from, to);
+	m = status(f, f->inbox);
+	assert_int_equal(m.recent, m.uidnext);
+	assert_false(store_claim_recent(f->store, ACCOUNT, 999, &from, &to, &f->error));
+	assert_int_equal(f->error.fault, FAULT_ABSENT);
+	verify(f);
+}
+
+static void a_subscription_outlives_its_mailbox(void **state)
+{
+	struct fixture *f = *state;
+	struct store_mailbox m;
+	int64_t id;
+	slice *names;
+	size_t n;
+
+	assert_true(store_mailbox_create(f->store, ACCOUNT, SLICE("a"), SLICE(""), &id, &f->error));
+	assert_true(store_mailbox_subscribe(f->store, ACCOUNT, id, true, &f->error));
+	assert_true(store_mailbox_delete(f->store, ACCOUNT, id, &f->error));
+	assert_true(store_subscriptions(f->store, ACCOUNT, f->arena, &names, &n, &f->error));
+	assert_int_equal(n, 1);
+	assert_true(slice_eq(names[0], SLICE("a")));
+	assert_true(store_mailbox_create(f->store, ACCOUNT, SLICE("a"), SLICE(""), &id, &f->error));
+	m = status(f, id);
+	assert_true(m.subscribed);
+	assert_true(store_subscriptions(f->store, ACCOUNT, f->arena, &names, &n, &f->error));
+	assert_int_equal(n, 0);
+	assert_true(store_mailbox_delete(f->store, ACCOUNT, id, &f->error));
+	assert_int_equal(store_unsubscribe(f->store, ACCOUNT, SLICE("a"), &f->error), STORE_FOUND);
+	assert_int_equal(store_unsubscribe(f->store, ACCOUNT, SLICE("a"), &f->error), STORE_ABSENT);
+	verify(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +513,8 @@ int main(void)
 		WITH_STORE(a_full_disk_stores_nothing_and_is_temporary),
 		WITH_STORE(a_damaged_file_is_a_temporary_error),
 		WITH_STORE(verify_sees_what_is_wrong),
+		WITH_STORE(what_is_recent_is_taken_once),
+		WITH_STORE(a_subscription_outlives_its_mailbox),
 	};
 
 	return UNIT_RUN(tests);

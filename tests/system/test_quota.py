@@ -72,6 +72,19 @@ def test_moving_to_a_folder_that_is_deleted_makes_room(small):
     hauberk.wait_for("room", lambda: asks(small, "cy@example.org").startswith("250"))
 
 
+def test_imap_says_how_full_it_is_and_takes_no_more(small):
+    small.must("account", "add", "dan@example.org", secret=hauberk.PASSWORD)
+    small.must("account", "quota", "dan@example.org", "4 KB")
+    with small.logged_in("dan@example.org") as raw:
+        assert raw.tagged("GETQUOTAROOT INBOX").startswith("a OK")
+        assert raw.untagged == ['* QUOTAROOT "INBOX" "account"', '* QUOTA "account" (STORAGE 0 4)']
+        text = "Subject: x\r\n\r\n" + "x" * 3000
+        assert raw.tagged(f"APPEND INBOX {{{len(text)}+}}\r\n{text}").startswith("a OK [APPENDUID")
+        assert raw.tagged(f"APPEND INBOX {{{len(text)}+}}\r\n{text}").startswith("a NO [OVERQUOTA]")
+        raw.tagged("SELECT INBOX")
+        assert raw.tagged("COPY 1 INBOX").startswith("a NO [OVERQUOTA]")
+
+
 def test_accounts_without_a_quota_have_their_domains(small):
     small.must("domain", "quota", "example.org", "20 KB")
     fill(small, 30000, "ann@example.org")
