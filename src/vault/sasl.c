@@ -4,9 +4,10 @@
 #include "proc/shared.h"
 #include "proc/stats.h"
 
-/* Strongest first: clients that take the first they know take the best. */
+/* Strongest first: clients that take the first they know take the best. But GSSAPI last: who takes it without
+ * having a ticket gets no further, and who has one is told to use it. */
 static const struct sasl_mechanism *const mechanisms[] = { &sasl_scram_plus, &sasl_scram,
-	&sasl_plain, &sasl_login };
+	&sasl_plain, &sasl_login, &sasl_gssapi };
 
 #define MECHANISMS (sizeof mechanisms / sizeof mechanisms[0])
 
@@ -77,6 +78,16 @@ struct gate *sasl_gate(void)
 	return auth_gate;
 }
 
+/* Whom tickets must be for, by what is spoken. */
+static enum kerberos_service service_of(const struct session *s)
+{
+	const char *name = s->listener->protocol->name;
+
+	return strcmp(name, "smtp") == 0 ? KERBEROS_SMTP
+	    : strcmp(name, "imap") == 0  ? KERBEROS_IMAP
+					 : KERBEROS_POP;
+}
+
 void sasl_host_fill(struct sasl_host *host, struct session *s)
 {
 	/* auth says so in the table that all processes share: nobody is asked for it. */
@@ -90,6 +101,8 @@ void sasl_host_fill(struct sasl_host *host, struct session *s)
 	host->secure = host->encrypted || s->listener->plain_login;
 	host->scram = scram;
 	host->scram_plus = scram && plus_policy;
+	host->service = service_of(s);
+	host->kerberos = stats_read(ROLE_AUTH, 0, STAT_KERBEROS) >> host->service & 1;
 }
 
 static uint64_t failures_key(const struct session *s)

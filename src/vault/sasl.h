@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "net/session.h"
+#include "vault/keytab.h"
 #include "vault/login.h"
 
 #define SASL_MESSAGE 12288 /* octets of a decoded response */
@@ -44,6 +45,8 @@ struct sasl_host {
 	bool encrypted; /* TLS is up */
 	bool scram,
 	    scram_plus; /* offered: every account has a verifier, and the administrator allows it */
+	bool kerberos;  /* auth has keys of the service */
+	enum kerberos_service service;
 };
 
 struct sasl_mechanism;
@@ -65,7 +68,7 @@ struct sasl_mechanism {
 	    struct buf *challenge_out, struct error *error);
 };
 
-extern const struct sasl_mechanism sasl_plain, sasl_login, sasl_scram, sasl_scram_plus;
+extern const struct sasl_mechanism sasl_plain, sasl_login, sasl_scram, sasl_scram_plus, sasl_gssapi;
 
 /* Adds the names of what is offered now, each with `before` in front: " PLAIN SCRAM-SHA-256". */
 void sasl_offer(const struct sasl_host *host, const char *before, struct buf *out);

@@ -1,4 +1,5 @@
 """A Kerberos realm of the tests: a KDC in a folder of its own, principals, keytabs, tickets."""
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -124,6 +125,17 @@ class Kdc:
         return merged
 
     # ---- tickets ----
+
+    @contextlib.contextmanager
+    def logged_on(self, user, *options):
+        """This process is that user for the libraries that it uses."""
+        before = dict(os.environ)
+        os.environ.update(self.ticket(user, *options))
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
     def ticket(self, user, *options):
         """The environment of somebody who has logged on."""
