@@ -21,7 +21,7 @@
 #define BACKOFF_LEAST  100 /* ms; the first restart is at once */
 #define BACKOFF_MOST   10000
 #define STEADY_MS      30000   /* alive so long: its pauses begin anew */
-#define KEYTAB_LOOK_US 2000000 /* between looks whether the file has changed */
+#define KEYTAB_LOOK_US 1000000 /* between looks whether the file has changed */
 #define DRAIN_STAGE_US 15000000
 
 enum state { CHILD_WAITING, CHILD_STARTING, CHILD_READY, CHILD_ENDED };

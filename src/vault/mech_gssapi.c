@@ -9,8 +9,6 @@
  */
 #include "vault/sasl.h"
 
-#include <ctype.h>
-
 #include "base/log.h"
 #include "net/ask.h"
 #include "vault/kerberos.h"
@@ -53,37 +51,6 @@ static enum sasl_result not_accepted(const struct sasl *sasl, const struct sasl_
 	return refuse(sasl, host, principal, a->code, a->why, result);
 }
 
-/* principal = name "@" realm, where the library writes \ before / @ and \ of the name. One that has parts
- * (host/mx.example.org) is no user. An enterprise name (alice\@example.test@EXAMPLE.TEST) has the domain
- * in it, which must be the realm's. -> "alice@example.test" */
-static bool account_name(slice principal, struct arena *arena, slice *out)
-{
-	char *p = arena_alloc(arena, principal.n + 1);
-	size_t n = 0, i = 0;
-
-	for (; i < principal.n && principal.p[i] != '@'; i++) {
-		bool escaped = principal.p[i] == '\\';
-
-		if (escaped && (++i == principal.n || !strchr("/@\\", principal.p[i])))
-			return false;
-		if (!escaped && principal.p[i] == '/')
-			return false;
-		p[n++] = principal.p[i];
-	}
-	slice realm = slice_from(principal, i + 1), name = { p, n };
-	size_t at = slice_find(name, '@');
-	if (n == 0 || realm.n == 0 || slice_find(realm, '\\') < realm.n)
-		return false;
-	if (at < n && !slice_eq_nocase(slice_from(name, at + 1), realm))
-		return false;
-	char *whole =
-	    arena_printf(arena, "%.*s@%.*s", SLICE_ARG(slice_head(name, at)), SLICE_ARG(realm));
-	*out = slice_of(whole);
-	for (char *c = whole + slice_find(*out, '@'); *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	return at > 0;
-}
-
 /* Nobody acts for another: nothing, one's own name, with or without its domain, or one's principal. */
 static bool is_himself(slice wanted, slice name, slice principal)
 {
@@ -97,7 +64,7 @@ static enum sasl_result find_account(struct sasl *sasl, const struct sasl_host *
 {
 	slice name;
 
-	if (!account_name(principal, sasl->arena, &name))
+	if (!login_principal_name(principal, sasl->arena, &name))
 		return refuse(sasl, host, principal, SLICE("no-user"),
 		    SLICE("the principal is no user of a domain that is called like its realm"),
 		    SASL_WRONG);

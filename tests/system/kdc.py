@@ -1,4 +1,5 @@
 """A Kerberos realm of the tests: a KDC in a folder of its own, principals, keytabs, tickets."""
+import base64
 import contextlib
 import os
 import pathlib
@@ -45,6 +46,13 @@ KDC_CONF = """
   kdc = FILE:{folder}/kdc.log
 """
 
+# The first token of a client, in a process of its own.
+TOKEN = """
+import base64, sys, gssapi
+name = gssapi.Name("@".join(sys.argv[1:3]), gssapi.NameType.hostbased_service)
+print(base64.b64encode(gssapi.SecurityContext(name=name, usage="initiate", mech=gssapi.MechType.kerberos).step()).decode())
+"""
+
 
 class Kdc:
     """Users get the password NAME-pw. What is made here can be read by the user of the tests' servers."""
@@ -82,10 +90,10 @@ class Kdc:
 
     # ---- life ----
 
-    def start(self):
+    def start(self, more=None):
         self.process = subprocess.Popen(["krb5kdc", "-n", "-r", self.realm, "-P", str(self.folder / "pid")],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL, env=self.environment)
+                                        stderr=subprocess.DEVNULL, env={**self.environment, **(more or {})})
         hauberk.wait_for("the KDC to listen", self.listening)
         return self
 
@@ -143,6 +151,23 @@ class Kdc:
         environment = {**self.environment, "KRB5CCNAME": f"FILE:{cache}"}
         self.run("kinit", *options, user, text=f"{user}-pw\n", environment=environment)
         return environment
+
+    def old_token(self, service, age, *options):
+        """A token made by a client whose clock, and whose KDC's, was so far behind, as "10m"."""
+        # Not by the program faketime, which stays between a process and who ends it.
+        behind = {"LD_PRELOAD": str(next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))),
+                  "FAKETIME": f"-{age}"}
+        environment = {**self.environment, **behind, "KRB5CCNAME": f"FILE:{self.folder}/ccache.old"}
+        self.stop()
+        self.start(behind)
+        try:
+            self.run("kinit", *options, "ann", text="ann-pw\n", environment=environment)
+            self.run("kvno", self.service(service), environment=environment)
+            token = self.run("/usr/bin/python3", "-c", TOKEN, service, self.host, environment=environment)
+        finally:
+            self.stop()
+            self.start()
+        return base64.b64decode(token)
 
     def service_ticket(self, environment, name, host=None):
         """Asks for one; its encryption type, as klist tells it."""
