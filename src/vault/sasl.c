@@ -143,6 +143,18 @@ enum login_answer sasl_password(const struct sasl_host *host, slice name, slice 
 	return answer;
 }
 
+static size_t response_most(const struct sasl *sasl)
+{
+	return sasl->mechanism && sasl->mechanism->most ? sasl->mechanism->most : SASL_MESSAGE;
+}
+
+size_t sasl_line_most(const struct sasl *sasl, size_t usual)
+{
+	size_t coded = response_most(sasl) / 3 * 4 + 4;
+
+	return sasl->mechanism && sasl->mechanism->most && coded > usual ? coded : usual;
+}
+
 enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,
     struct buf *challenge_out, struct error *error)
 {
@@ -159,7 +171,7 @@ enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slic
 	}
 	/* "=" is an initial response that is empty (RFC 4954 §4, RFC 9051 §6.2.2). */
 	slice coded = slice_eq(text, SLICE("=")) && sasl->step == 0 ? slice_head(text, 0) : text;
-	buf_init(&response, SASL_MESSAGE);
+	buf_init(&response, response_most(sasl));
 	buf_init(&challenge, SASL_MESSAGE);
 	enum sasl_result result = SASL_MALFORMED;
 	if (!base64_decode(coded, &response) || response.full) {

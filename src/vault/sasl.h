@@ -66,6 +66,7 @@ struct sasl_mechanism {
 	bool (*offered)(const struct sasl_host *host);
 	enum sasl_result (*step)(struct sasl *sasl, const struct sasl_host *host, slice response,
 	    struct buf *challenge_out, struct error *error);
+	size_t most; /* octets of a decoded response, where they may be more than SASL_MESSAGE */
 };
 
 extern const struct sasl_mechanism sasl_plain, sasl_login, sasl_scram, sasl_scram_plus, sasl_gssapi;
@@ -95,6 +96,8 @@ void sasl_host_fill(struct sasl_host *host, struct session *s);
 /* Name and password, as IMAP's LOGIN and POP3's PASS carry them. */
 enum login_answer sasl_password(const struct sasl_host *host, slice name, slice password,
     int64_t *account_out, struct error *error);
+/* How long the next line of the exchange may be, where the protocol takes so many octets itself. */
+size_t sasl_line_most(const struct sasl *sasl, size_t usual);
 /* A step in base64, as all three protocols carry it. text.p NULL: no response yet. The challenge is added
  * as base64. "*" cancels: SASL_MALFORMED. */
 enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,

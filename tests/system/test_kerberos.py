@@ -169,6 +169,19 @@ def test_malformed_tokens_are_refused(kdc, site, service):
 
 
 @pytest.mark.parametrize("service", kerberos.SERVICES)
+def test_tokens_of_64_kilobytes_are_read_and_no_longer_ones(kdc, site, service):
+    """Of somebody in thousands of groups; here only the length is right."""
+    for length, why in ((65536, "malformed"), (70000, "malformed"), (100000, None)):
+        before = len(refusals(site))
+        word = authenticate(site, service, Same(b"\x60" * length), False)
+        assert not is_welcome(service, word) and not is_wrong(service, word), word
+        assert (why in word if why else "malformed" not in word or service == "imap"), word
+        assert len(refusals(site)) == before + (1 if why or service == "imap" else 0)
+    with kdc.logged_on("ann"):
+        assert is_welcome(service, authenticate(site, service, Ticket(service), False))
+
+
+@pytest.mark.parametrize("service", kerberos.SERVICES)
 def test_a_client_may_call_it_off(kdc, site, service):
     with connect(site, service) as raw:
         raw.send({"imap": b"a AUTHENTICATE GSSAPI\r\n"}.get(service, b"AUTH GSSAPI\r\n"))
