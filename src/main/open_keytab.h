@@ -10,7 +10,7 @@
 
 struct open_keytab {
 	int fd;           /* sealed; empty where there is no keytab */
-	struct stat file; /* as it was read */
+	struct stat file; /* as it was read; zero: it could not be opened */
 };
 
 /* Reads it, and says in the log what is wrong with its keys and mends it. false: it cannot be read, or is no

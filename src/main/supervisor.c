@@ -469,7 +469,10 @@ static void look_at_keytab(void)
 		return;
 	if (!open_keytab(sv.now.conf, &next, &error)) {
 		log_warn("keytab.refused", kv_why(&error));
-		stat(sv.now.conf->kerberos_keytab, &sv.now.keytab.file);
+		/* As it was read: one that was being written is read again when it is whole. */
+		sv.now.keytab.file = next.file;
+		if (next.file.st_ino == 0)
+			stat(sv.now.conf->kerberos_keytab, &sv.now.keytab.file);
 		return;
 	}
 	open_keytab_close(&sv.now.keytab);

@@ -1,4 +1,5 @@
 """Kerberos: logins with a ticket (RFC 4752) at a real KDC, with real clients."""
+import concurrent.futures
 import subprocess
 
 import pytest
@@ -189,6 +190,17 @@ def test_a_client_may_call_it_off(kdc, site, service):
         raw.send(b"*\r\n")
         word = raw.reply() if service == "smtp" else raw.line()
     assert word.startswith(MALFORMED[service]), word
+
+
+def test_many_log_in_at_once_while_the_keytab_is_read_again(kdc, site):
+    before = site.log().count(" keytab.changed ")
+    with kdc.logged_on("ann"), concurrent.futures.ThreadPoolExecutor(8) as pool:
+        words = [pool.submit(authenticate, site, service, Ticket(service), False)
+                 for service in kerberos.SERVICES * 10]
+        kdc.keytab()  # written anew, with the same keys
+        words = [(service, word.result(60)) for service, word in zip(kerberos.SERVICES * 10, words)]
+        hauberk.wait_for("the keytab to be read again", lambda: site.log().count(" keytab.changed ") > before)
+    assert all(is_welcome(service, word) for service, word in words), words
 
 
 # ---- clients that others wrote ----
