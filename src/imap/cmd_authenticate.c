@@ -14,6 +14,7 @@ static struct imap_reply authenticate_step(struct imap *im, slice text)
 
 	buf_init(&challenge, 2 * SASL_MESSAGE);
 	result = sasl_line(&im->sasl, &host, text, &challenge, &error);
+	session_want_line(im->s, sasl_line_most(&im->sasl, IMAP_LINE_BEFORE));
 	if (result == SASL_CONTINUE) {
 		buf_adds(&im->s->out, "+ ");
 		buf_add(&im->s->out, buf_slice(&challenge));

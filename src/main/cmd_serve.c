@@ -19,7 +19,7 @@ static bool open_all(const struct conf *conf, struct supervised *what, struct er
 	if (!open_state(conf, &what->users, smtp, error) || !open_lock(conf, error))
 		return false;
 	if (!open_tls(conf, what->key_number, &what->tls, error) ||
-	    !tickets_open(&what->tickets, error))
+	    !open_keytab(conf, &what->keytab, error) || !tickets_open(&what->tickets, error))
 		return false;
 	for (int i = 0; i < conf->listener_count; i++)
 		if ((what->listener_fds[i] = open_listener(&conf->listeners[i], error)) < 0)

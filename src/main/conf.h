@@ -60,6 +60,7 @@ struct conf {
 	int64_t ticket_lifetime_ms;
 	const char *auth_scram;
 	bool auth_scram_plus;
+	const char *kerberos_keytab, *kerberos_rc4; /* file, "": none; "no", "warn", "yes" */
 	int64_t auth_max_failures, auth_failure_window_ms;
 	int64_t smtp_processes, smtp_workers, smtp_max_sessions, smtp_max_message,
 	    smtp_max_recipients;

@@ -97,6 +97,7 @@ void reload_close(struct supervised *old, const struct supervised *now)
 		if (old->listener_fds[i] >= 0 && !uses(now, old->listener_fds[i]))
 			close(old->listener_fds[i]);
 	open_tls_close(&old->tls);
+	open_keytab_close(&old->keytab);
 }
 
 static bool open_parts(const struct supervised *now, struct supervised *next, struct error *error)
@@ -121,6 +122,10 @@ bool reload_open(const struct supervised *now, const struct conf *conf, struct s
 	next->key_number++;
 	if (!open_tls(conf, next->key_number, &next->tls, error))
 		return false;
+	if (!open_keytab(conf, &next->keytab, error)) {
+		open_tls_close(&next->tls);
+		return false;
+	}
 	for (int i = 0; i < CONF_LISTENERS; i++)
 		next->listener_fds[i] = -1;
 	if (open_parts(now, next, error))

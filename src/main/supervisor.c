@@ -20,7 +20,8 @@
 #define ROLE_FD        3
 #define BACKOFF_LEAST  100 /* ms; the first restart is at once */
 #define BACKOFF_MOST   10000
-#define STEADY_MS      30000 /* alive so long: its pauses begin anew */
+#define STEADY_MS      30000   /* alive so long: its pauses begin anew */
+#define KEYTAB_LOOK_US 1000000 /* between looks whether the file has changed */
 #define DRAIN_STAGE_US 15000000
 
 enum state { CHILD_WAITING, CHILD_STARTING, CHILD_READY, CHILD_ENDED };
@@ -154,6 +155,8 @@ static void tell_settings(struct child *c)
 		tell_descriptor(c, "control", sv.now.control_fd);
 	if (c->role == ROLE_KEYS)
 		tell_descriptor(c, "keys", sv.now.tls.keys_fd);
+	if (c->role == ROLE_AUTH)
+		tell_descriptor(c, "keytab", sv.now.keytab.fd);
 	if (has_sessions(c) || c->role == ROLE_DELIVER || c->role == ROLE_CONTROL)
 		tell_descriptor(c, "shared", sv.now.shared_fd);
 	if (has_sessions(c))
@@ -442,6 +445,42 @@ static void publish_keys(void)
 	message_free(&m);
 }
 
+/* To auth, when it is there; one that starts is given it then. */
+static void publish_keytab(void)
+{
+	struct child *auth = child_find(ROLE_AUTH, 0);
+
+	if (auth && auth->pid)
+		tell_descriptor(auth, "keytab", sv.now.keytab.fd);
+}
+
+/* Keys are exported anew without anybody thinking of SIGHUP. What is wrong changes nothing, and is told once:
+ * the file counts as looked at. */
+static void look_at_keytab(void)
+{
+	static int64_t next_us;
+	struct open_keytab next;
+	struct error error;
+
+	if (clock_us() < next_us)
+		return;
+	next_us = clock_us() + KEYTAB_LOOK_US;
+	if (!open_keytab_changed(sv.now.conf, &sv.now.keytab))
+		return;
+	if (!open_keytab(sv.now.conf, &next, &error)) {
+		log_warn("keytab.refused", kv_why(&error));
+		/* As it was read: one that was being written is read again when it is whole. */
+		sv.now.keytab.file = next.file;
+		if (next.file.st_ino == 0)
+			stat(sv.now.conf->kerberos_keytab, &sv.now.keytab.file);
+		return;
+	}
+	open_keytab_close(&sv.now.keytab);
+	sv.now.keytab = next;
+	log_info("keytab.changed", kv_str("file", sv.now.conf->kerberos_keytab));
+	publish_keytab();
+}
+
 static void turn_tickets(void)
 {
 	if (!tickets_turn(&sv.now.tickets, sv.now.conf->ticket_lifetime_ms))
@@ -483,6 +522,7 @@ static void adopt(const struct supervised *next, struct arena *arena)
 		sv.children[i].stale |= (affected & ROLE_BIT(sv.children[i].role)) != 0;
 	reopen_log(); /* first: what follows belongs into the new file */
 	publish_keys();
+	publish_keytab();
 	log_info("reloaded", kv_str("file", sv.now.conf_path),
 	    kv_num("listeners", next->conf->listener_count));
 }
@@ -541,6 +581,7 @@ static void on_tick(void *context)
 	reap();
 	renew_next();
 	turn_tickets();
+	look_at_keytab();
 	if (sv.draining)
 		drain_step();
 }

@@ -8,6 +8,7 @@
 #ifndef MAIN_SUPERVISOR_H
 #define MAIN_SUPERVISOR_H
 
+#include "main/open_keytab.h"
 #include "main/open_log.h"
 #include "main/open_tls.h"
 #include "main/tickets.h"
@@ -20,6 +21,7 @@ struct supervised {
 	int listener_fds[CONF_LISTENERS];
 	int control_fd, stats_fd, shared_fd; /* -1 where there is none */
 	struct open_tls tls;
+	struct open_keytab keytab;
 	struct tickets tickets;
 	struct open_log log;
 	int key_number; /* of them; grows with each reload, so that no handshake meets another key */

@@ -135,3 +135,49 @@ bool ask_scram_proof(uint64_t account, slice auth_message, slice proof, struct d
 	peers_reply_free(&reply);
 	return ok;
 }
+
+static bool ask_kerberos(
+    struct message *m, struct deadline deadline, struct ask_kerberos *out, struct error *error)
+{
+	bool ok = peers_ask(asked, ROLE_AUTH, m, deadline, &out->reply, error);
+
+	message_free(m);
+	if (!ok)
+		return false;
+	struct message_reader *in = &out->reply.in;
+	out->result = (int)message_get_number(in);
+	out->code = message_get_text(in);
+	out->why = message_get_text(in);
+	out->principal = message_get_text(in);
+	out->token = message_get_text(in);
+	out->challenge = message_get_text(in);
+	out->state = message_get_text(in);
+	out->authorize_as = message_get_text(in);
+	if (message_done(in))
+		return true;
+	peers_reply_free(&out->reply);
+	return error_local(error, "malformed answer from auth");
+}
+
+bool ask_kerberos_accept(unsigned service, slice token, struct deadline deadline,
+    struct ask_kerberos *out, struct error *error)
+{
+	struct message m;
+
+	message_begin(&m, MESSAGE_KERBEROS_ACCEPT);
+	message_put_number(&m, service);
+	message_put_text(&m, token);
+	return ask_kerberos(&m, deadline, out, error);
+}
+
+bool ask_kerberos_finish(unsigned service, slice state, slice response, struct deadline deadline,
+    struct ask_kerberos *out, struct error *error)
+{
+	struct message m;
+
+	message_begin(&m, MESSAGE_KERBEROS_FINISH);
+	message_put_number(&m, service);
+	message_put_text(&m, state);
+	message_put_text(&m, response);
+	return ask_kerberos(&m, deadline, out, error);
+}

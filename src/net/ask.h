@@ -51,4 +51,18 @@ bool ask_scram_salt(uint64_t account, slice name, struct deadline deadline,
 bool ask_scram_proof(uint64_t account, slice auth_message, slice proof, struct deadline deadline,
     bool *right_out, struct buf *signature_out, struct error *error);
 
+/* auth: what it says to a token of Kerberos. Texts are borrowed from the reply. */
+struct ask_kerberos {
+	struct peers_reply reply;
+	int result; /* enum kerberos_result */
+	slice code, why, principal, token, challenge, state, authorize_as;
+};
+/* auth: is this the token of a ticket for the service (enum kerberos_service)? On success *out is freed with
+ * peers_reply_free(&out->reply). Asking twice is refused as a replay, which harms nobody. */
+bool ask_kerberos_accept(unsigned service, slice token, struct deadline deadline,
+    struct ask_kerberos *out, struct error *error);
+/* auth: the client's answer to the challenge. */
+bool ask_kerberos_finish(unsigned service, slice state, slice response, struct deadline deadline,
+    struct ask_kerberos *out, struct error *error);
+
 #endif

@@ -131,7 +131,8 @@ struct pop3_reply pop3_auth_line(struct pop3 *pop, slice line)
 		buf_adds(&pop->s->out, "\r\n");
 	}
 	buf_free(&challenge);
-	session_want_line(pop->s, result == SASL_CONTINUE ? POP3_AUTH_LINE : POP3_LINE);
+	session_want_line(pop->s,
+	    result == SASL_CONTINUE ? sasl_line_most(&pop->sasl, POP3_AUTH_LINE) : POP3_LINE);
 	switch (result) {
 	case SASL_CONTINUE:
 		return (struct pop3_reply){ .status = POP3_WAIT };

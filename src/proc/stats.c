@@ -70,6 +70,7 @@ const char *stats_name(enum statistic stat)
 		[STAT_LOGINS] = "logins",
 		[STAT_REFUSED] = "refused",
 		[STAT_SCRAM] = "scram",
+		[STAT_KERBEROS] = "kerberos",
 	};
 
 	return names[stat];

@@ -21,8 +21,9 @@ enum statistic {
 	STAT_WAITING,   /* items in the queue now */
 	STAT_HELD,      /* items that need a person */
 	STAT_LOGINS,
-	STAT_REFUSED, /* failed logins */
-	STAT_SCRAM,   /* of auth: 1 while every account has a SCRAM verifier */
+	STAT_REFUSED,  /* failed logins */
+	STAT_SCRAM,    /* of auth: 1 while every account has a SCRAM verifier */
+	STAT_KERBEROS, /* of auth: a bit for each service that it has keys of (vault/keytab.h) */
 	STAT_COUNT
 };
 

@@ -67,7 +67,9 @@ static struct reply step(struct session *s, slice text)
 	struct buf challenge;
 
 	buf_init(&challenge, 2 * SASL_MESSAGE);
-	switch (sasl_line(&smtp->sasl, &host, text, &challenge, &error)) {
+	enum sasl_result result = sasl_line(&smtp->sasl, &host, text, &challenge, &error);
+	session_want_line(s, sasl_line_most(&smtp->sasl, SMTP_AUTH_LINE));
+	switch (result) {
 	case SASL_CONTINUE:
 		r = reply(s, 334, NULL, "%.*s", SLICE_ARG(buf_slice(&challenge)));
 		break;

@@ -276,10 +276,11 @@ static enum turn secured(struct session *s)
 static enum turn oversized(struct session *s)
 {
 	struct smtp *smtp = s->state;
+	int most = (int)sasl_line_most(&smtp->sasl, SMTP_AUTH_LINE);
 
 	smtp->sasl.mechanism = NULL;
-	return answer(s,
-	    reply(s, 500, "5.5.6", "the line is longer than %d octets", SMTP_AUTH_LINE),
+	session_want_line(s, SMTP_AUTH_LINE);
+	return answer(s, reply(s, 500, "5.5.6", "the line is longer than %d octets", most),
 	    SLICE("(a line too long)"));
 }
 

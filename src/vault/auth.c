@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "proc/stats.h"
+#include "vault/kerberos.h"
 #include "vault/remember.h"
 #include "vault/scram.h"
 #include "vault/verifier.h"
@@ -290,9 +291,50 @@ static bool answer_proof(struct call *call, int64_t account, struct error *error
 	return true;
 }
 
+static void reply_kerberos(struct call *call, struct kerberos_answer *a, bool last)
+{
+	struct message m;
+
+	if (last || a->result == KERBEROS_REFUSED)
+		count_login(a->result == KERBEROS_ACCEPTED);
+	message_begin(&m, call->type);
+	message_put_number(&m, a->result);
+	message_put_text(&m, slice_of(a->code));
+	message_put_text(&m, slice_of(a->why));
+	message_put_text(&m, buf_slice(&a->principal));
+	message_put_text(&m, buf_slice(&a->token));
+	message_put_text(&m, buf_slice(&a->challenge));
+	message_put_text(&m, buf_slice(&a->state));
+	message_put_text(&m, buf_slice(&a->authorize_as));
+	call_reply(call, &m);
+	message_free(&m);
+	kerberos_answer_free(a);
+}
+
+static bool answer_accept(struct call *call, int64_t service, struct error *error)
+{
+	struct kerberos_answer a;
+
+	if (service < 0 || service >= KERBEROS_SERVICES)
+		return error_plain(error, FAULT_INPUT, "there is no such service");
+	kerberos_accept((enum kerberos_service)service, message_get_text(&call->in), &a);
+	reply_kerberos(call, &a, false);
+	return true;
+}
+
+static bool answer_finish(struct call *call, int64_t service, struct error *error)
+{
+	slice state = message_get_text(&call->in), response = message_get_text(&call->in);
+	struct kerberos_answer a;
+
+	kerberos_finish(state, response, &a);
+	reply_kerberos(call, &a, true);
+	return true;
+}
+
 static const struct {
 	enum message_type type;
-	int texts; /* fields after the account */
+	int texts; /* fields after the account, or the service */
 	bool (*run)(struct call *call, int64_t account, struct error *error);
 } answers[] = {
 	{ MESSAGE_VERIFY_PASSWORD, 1, answer_verify },
@@ -301,6 +343,8 @@ static const struct {
 	{ MESSAGE_REMOVE_PASSWORD, 0, answer_remove },
 	{ MESSAGE_SCRAM_SALT, 1, answer_salt },
 	{ MESSAGE_SCRAM_PROOF, 2, answer_proof },
+	{ MESSAGE_KERBEROS_ACCEPT, 1, answer_accept },
+	{ MESSAGE_KERBEROS_FINISH, 2, answer_finish },
 };
 
 /* Is all there that the question needs? The reader is a copy. */
@@ -382,6 +426,8 @@ const struct service auth_services[] = {
 	{ MESSAGE_VERIFY_PASSWORD, SESSIONS, queue_call },
 	{ MESSAGE_SCRAM_SALT, SESSIONS, queue_call },
 	{ MESSAGE_SCRAM_PROOF, SESSIONS, queue_call },
+	{ MESSAGE_KERBEROS_ACCEPT, SESSIONS, queue_call },
+	{ MESSAGE_KERBEROS_FINISH, SESSIONS, queue_call },
 	{ MESSAGE_SET_PASSWORD, ROLE_BIT(ROLE_CONTROL), queue_call },
 	{ MESSAGE_SET_VERIFIER, ROLE_BIT(ROLE_CONTROL), queue_call },
 	{ MESSAGE_REMOVE_PASSWORD, ROLE_BIT(ROLE_CONTROL), queue_call },

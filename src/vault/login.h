@@ -35,4 +35,9 @@ bool login_find(struct directory *directory, slice name, int64_t *account_out, s
  * or the authcid again: nobody acts for another here. false: malformed, or for another. */
 bool login_plain_parse(slice message, slice *name_out, slice *password_out);
 
+/* The name of the account of a Kerberos user, "alice@EXAMPLE.TEST" -> "alice@example.test", in the arena; an
+ * enterprise name ("alice\\@example.test@EXAMPLE.TEST") too, when its domain is called like the realm. The
+ * principal is as the library displays it. false: it is no user's. */
+bool login_principal_name(slice principal, struct arena *arena, slice *name_out);
+
 #endif

@@ -4,9 +4,10 @@
 #include "proc/shared.h"
 #include "proc/stats.h"
 
-/* Strongest first: clients that take the first they know take the best. */
+/* Strongest first: clients that take the first they know take the best. But GSSAPI last: who takes it without
+ * having a ticket gets no further, and who has one is told to use it. */
 static const struct sasl_mechanism *const mechanisms[] = { &sasl_scram_plus, &sasl_scram,
-	&sasl_plain, &sasl_login };
+	&sasl_plain, &sasl_login, &sasl_gssapi };
 
 #define MECHANISMS (sizeof mechanisms / sizeof mechanisms[0])
 
@@ -77,6 +78,16 @@ struct gate *sasl_gate(void)
 	return auth_gate;
 }
 
+/* Whom tickets must be for, by what is spoken. */
+static enum kerberos_service service_of(const struct session *s)
+{
+	const char *name = s->listener->protocol->name;
+
+	return strcmp(name, "smtp") == 0 ? KERBEROS_SMTP
+	    : strcmp(name, "imap") == 0  ? KERBEROS_IMAP
+					 : KERBEROS_POP;
+}
+
 void sasl_host_fill(struct sasl_host *host, struct session *s)
 {
 	/* auth says so in the table that all processes share: nobody is asked for it. */
@@ -90,6 +101,8 @@ void sasl_host_fill(struct sasl_host *host, struct session *s)
 	host->secure = host->encrypted || s->listener->plain_login;
 	host->scram = scram;
 	host->scram_plus = scram && plus_policy;
+	host->service = service_of(s);
+	host->kerberos = stats_read(ROLE_AUTH, 0, STAT_KERBEROS) >> host->service & 1;
 }
 
 static uint64_t failures_key(const struct session *s)
@@ -130,6 +143,18 @@ enum login_answer sasl_password(const struct sasl_host *host, slice name, slice 
 	return answer;
 }
 
+static size_t response_most(const struct sasl *sasl)
+{
+	return sasl->mechanism && sasl->mechanism->most ? sasl->mechanism->most : SASL_MESSAGE;
+}
+
+size_t sasl_line_most(const struct sasl *sasl, size_t usual)
+{
+	size_t coded = response_most(sasl) / 3 * 4 + 4;
+
+	return sasl->mechanism && sasl->mechanism->most && coded > usual ? coded : usual;
+}
+
 enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,
     struct buf *challenge_out, struct error *error)
 {
@@ -146,7 +171,7 @@ enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slic
 	}
 	/* "=" is an initial response that is empty (RFC 4954 §4, RFC 9051 §6.2.2). */
 	slice coded = slice_eq(text, SLICE("=")) && sasl->step == 0 ? slice_head(text, 0) : text;
-	buf_init(&response, SASL_MESSAGE);
+	buf_init(&response, response_most(sasl));
 	buf_init(&challenge, SASL_MESSAGE);
 	enum sasl_result result = SASL_MALFORMED;
 	if (!base64_decode(coded, &response) || response.full) {

@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "net/session.h"
+#include "vault/keytab.h"
 #include "vault/login.h"
 
 #define SASL_MESSAGE 12288 /* octets of a decoded response */
@@ -44,6 +45,8 @@ struct sasl_host {
 	bool encrypted; /* TLS is up */
 	bool scram,
 	    scram_plus; /* offered: every account has a verifier, and the administrator allows it */
+	bool kerberos;  /* auth has keys of the service */
+	enum kerberos_service service;
 };
 
 struct sasl_mechanism;
@@ -63,9 +66,10 @@ struct sasl_mechanism {
 	bool (*offered)(const struct sasl_host *host);
 	enum sasl_result (*step)(struct sasl *sasl, const struct sasl_host *host, slice response,
 	    struct buf *challenge_out, struct error *error);
+	size_t most; /* octets of a decoded response, where they may be more than SASL_MESSAGE */
 };
 
-extern const struct sasl_mechanism sasl_plain, sasl_login, sasl_scram, sasl_scram_plus;
+extern const struct sasl_mechanism sasl_plain, sasl_login, sasl_scram, sasl_scram_plus, sasl_gssapi;
 
 /* Adds the names of what is offered now, each with `before` in front: " PLAIN SCRAM-SHA-256". */
 void sasl_offer(const struct sasl_host *host, const char *before, struct buf *out);
@@ -92,6 +96,8 @@ void sasl_host_fill(struct sasl_host *host, struct session *s);
 /* Name and password, as IMAP's LOGIN and POP3's PASS carry them. */
 enum login_answer sasl_password(const struct sasl_host *host, slice name, slice password,
     int64_t *account_out, struct error *error);
+/* How long the next line of the exchange may be, where the protocol takes so many octets itself. */
+size_t sasl_line_most(const struct sasl *sasl, size_t usual);
 /* A step in base64, as all three protocols carry it. text.p NULL: no response yet. The challenge is added
  * as base64. "*" cancels: SASL_MALFORMED. */
 enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,

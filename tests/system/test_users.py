@@ -6,6 +6,8 @@ import subprocess
 import pytest
 
 import hauberk
+import kdc
+import tickets
 
 ROOT = hauberk.ROOT
 
@@ -29,6 +31,23 @@ def test_started_by_root_mail_flows_and_no_file_is_open_to_others(new_server, tm
         mode = path.lstat().st_mode
         assert not mode & 0o007, f"{path} is open to others: {mode:o}"
     assert not (state / "auth/auth.db").stat().st_mode & 0o077
+
+
+@needs_root
+def test_started_by_root_the_keytab_is_read_by_main_only(new_server):
+    realm = kdc.Kdc()
+    try:
+        keytab = realm.start().keytab()
+        os.chown(keytab, 0, 0)
+        server = new_server(hauberk.RELEASE, start=False, settings=f'kerberos: {{ keytab = "{keytab}"; }};')
+        server.by_root().start()
+        server.populate("ann")
+        with realm.logged_on("ann"):
+            assert tickets.is_welcome("imap", tickets.authenticate(server, "imap", tickets.Ticket("imap")))
+        assert not (server.folder / "state/auth/replay").stat().st_mode & 0o077
+        assert " keytab.warning " not in server.log()
+    finally:
+        realm.stop()
 
 
 @needs_root

@@ -1,0 +1,151 @@
+/*
+ * GSSAPI: a ticket of Kerberos V5 (RFC 4752). The role auth has the keys; here is the conversation.
+ *
+ *     C: token                 (AP-REQ)
+ *     S: token                 (AP-REP; left out where the client wants no proof of the server)
+ *     C: (empty)
+ *     S: layers, wrapped       (none: TLS is the layer)
+ *     C: choice, wrapped       with the name that it wants to be
+ */
+#include "vault/sasl.h"
+
+#include "base/log.h"
+#include "net/ask.h"
+#include "vault/kerberos.h"
+
+enum phase { PHASE_TOKEN, PHASE_EMPTY, PHASE_CHOICE };
+
+struct gssapi {
+	enum phase phase;
+	slice principal, challenge, state;
+};
+
+static bool offered(const struct sasl_host *host)
+{
+	return host->kerberos && host->secure;
+}
+
+static enum sasl_result refuse(const struct sasl *sasl, const struct sasl_host *host,
+    slice principal, slice code, slice why, enum sasl_result result)
+{
+	log_warn("kerberos.refused", kv_str("s", host->session ? host->session->id : "-"),
+	    kv_str("service", kerberos_service_name(host->service)),
+	    kv_text("principal", principal), kv_text("name", sasl->name), kv_text("code", code),
+	    kv_text("why", why));
+	return result;
+}
+
+/* What auth says, when it does not accept. The client hears no more than that it is not right. */
+static enum sasl_result not_accepted(const struct sasl *sasl, const struct sasl_host *host,
+    slice principal, const struct ask_kerberos *a, struct error *error)
+{
+	enum sasl_result result = SASL_WRONG;
+
+	if (a->result == KERBEROS_MALFORMED) {
+		error_input(error, "GSSAPI: the token is malformed");
+		result = SASL_MALFORMED;
+	} else if (a->result != KERBEROS_REFUSED) {
+		error_local(error, "Kerberos: %.*s", SLICE_ARG(a->why));
+		result = SASL_FAILED;
+	}
+	return refuse(sasl, host, principal, a->code, a->why, result);
+}
+
+/* Nobody acts for another: nothing, one's own name, with or without its domain, or one's principal. */
+static bool is_himself(slice wanted, slice name, slice principal)
+{
+	return wanted.n == 0 || slice_eq_nocase(wanted, name) || slice_eq(wanted, principal) ||
+	    slice_eq_nocase(wanted, slice_head(name, slice_find(name, '@')));
+}
+
+/* The client has proved who it is: whose account is that? */
+static enum sasl_result find_account(struct sasl *sasl, const struct sasl_host *host,
+    slice principal, slice authorize_as, struct error *error)
+{
+	slice name;
+
+	if (!login_principal_name(principal, sasl->arena, &name))
+		return refuse(sasl, host, principal, SLICE("no-user"),
+		    SLICE("the principal is no user of a domain that is called like its realm"),
+		    SASL_WRONG);
+	sasl->name = name;
+	if (!is_himself(authorize_as, name, principal)) {
+		return refuse(sasl, host, principal, SLICE("other-user"),
+		    SLICE("the client wants to be somebody else"), SASL_WRONG);
+	}
+	if (!host->find(host->context, name, &sasl->account, error))
+		return SASL_FAILED;
+	if (!sasl->account)
+		return refuse(sasl, host, principal, SLICE("no-account"),
+		    SLICE("there is no such account, or it is disabled: hauberk account list"),
+		    SASL_WRONG);
+	return SASL_DONE;
+}
+
+static enum sasl_result take_token(struct sasl *sasl, const struct sasl_host *host,
+    struct gssapi *g, slice token, struct buf *out, struct error *error)
+{
+	enum sasl_result result = SASL_CONTINUE;
+	struct ask_kerberos a;
+
+	if (!ask_kerberos_accept(host->service, token, host->deadline, &a, error))
+		return SASL_FAILED;
+	if (a.result == KERBEROS_ACCEPTED) {
+		g->principal = arena_copy(sasl->arena, a.principal);
+		g->challenge = arena_copy(sasl->arena, a.challenge);
+		g->state = arena_copy(sasl->arena, a.state);
+		g->phase = a.token.n ? PHASE_EMPTY : PHASE_CHOICE;
+		sasl->name = g->principal;
+		buf_add(out, a.token.n ? a.token : a.challenge);
+		if (a.why.n)
+			log_warn("kerberos.weak",
+			    kv_str("s", host->session ? host->session->id : "-"),
+			    kv_text("principal", a.principal), kv_text("why", a.why));
+	} else {
+		result = not_accepted(sasl, host, (slice){ 0 }, &a, error);
+	}
+	peers_reply_free(&a.reply);
+	return result;
+}
+
+static enum sasl_result take_choice(struct sasl *sasl, const struct sasl_host *host,
+    const struct gssapi *g, slice response, struct error *error)
+{
+	enum sasl_result result;
+	struct ask_kerberos a;
+
+	if (!ask_kerberos_finish(host->service, g->state, response, host->deadline, &a, error))
+		return SASL_FAILED;
+	if (a.result == KERBEROS_ACCEPTED)
+		result = find_account(sasl, host, g->principal, a.authorize_as, error);
+	else
+		result = not_accepted(sasl, host, g->principal, &a, error);
+	peers_reply_free(&a.reply);
+	return result;
+}
+
+static enum sasl_result step(struct sasl *sasl, const struct sasl_host *host, slice response,
+    struct buf *challenge_out, struct error *error)
+{
+	struct gssapi *g = sasl->state;
+
+	if (!g)
+		sasl->state = g = ARENA_NEW(sasl->arena, struct gssapi);
+	switch (g->phase) {
+	case PHASE_TOKEN:
+		return take_token(sasl, host, g, response, challenge_out, error);
+	case PHASE_EMPTY:
+		if (response.n) {
+			error_input(error, "GSSAPI: nothing more is wanted from the client here");
+			return SASL_MALFORMED;
+		}
+		buf_add(challenge_out, g->challenge);
+		g->phase = PHASE_CHOICE;
+		return SASL_CONTINUE;
+	case PHASE_CHOICE:
+		break;
+	}
+	return take_choice(sasl, host, g, response, error);
+}
+
+const struct sasl_mechanism sasl_gssapi = { "GSSAPI", true, offered, step, KERBEROS_TOKEN };
