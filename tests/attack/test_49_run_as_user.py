@@ -22,7 +22,7 @@ FOLDERS = {
 MEMORY = {role: {"hauberk-stats"} for role in FOLDERS}
 for role in ("smtp", "imap", "deliver", "control", "main"):
     MEMORY[role] |= {"hauberk-shared"}
-MEMORY["main"] |= {"certificates", "keys", "tickets"}
+MEMORY["main"] |= {"certificates", "keys", "keytab", "tickets"}
 # Groups beyond a user's own, as packaging/sysusers.conf says.
 GROUPS = {f"hauberk-{role}": set() for role in FOLDERS}
 for user, group in hauberk.MEMBERS:
