@@ -50,10 +50,7 @@ static bool view_open(
 	v->uidvalidity = m.uidvalidity;
 	v->uidnext = m.uidnext;
 	v->modseq = m.modseq;
-	if (!view_claim(im, &m, &error)) {
-		*reply_out = imap_reply_error(im, &error);
-		return false;
-	}
+	view_claim(im, &m);
 	count_keywords(im);
 	im->state = IMAP_SELECTED;
 	tell_mailbox(im, &m, unseen);

@@ -1,5 +1,6 @@
 #include "imap/view.h"
 
+#include "base/log.h"
 #include "imap/internal.h"
 
 void view_close(struct view *v)
@@ -10,19 +11,21 @@ void view_close(struct view *v)
 	*v = (struct view){ 0 };
 }
 
-bool view_claim(struct imap *im, const struct store_mailbox *now, struct error *error)
+/* On a full disk nothing can be claimed: then they are recent here and, perhaps, once more elsewhere, which RFC
+ * 3501 §2.3.2 prefers to a mailbox that cannot be read. */
+void view_claim(struct imap *im, const struct store_mailbox *now)
 {
 	struct view *v = &im->view;
 	uint32_t from = now->recent, to = now->uidnext;
+	struct error error;
 
 	if (from >= to)
-		return true;
+		return;
 	if (!v->read_only &&
-	    !store_claim_recent(imap_store(im), im->account, v->mailbox, &from, &to, error))
-		return false;
+	    !store_claim_recent(imap_store(im), im->account, v->mailbox, &from, &to, &error))
+		log_warn("imap.unclaimed", kv_str("s", im->s->id), kv_why(&error));
 	if (from < to)
 		uid_set_add(&v->recent, from ? from : 1, to - 1);
-	return true;
 }
 
 uint32_t view_recent(const struct view *v)
@@ -128,7 +131,6 @@ static void tell_new(struct imap *im)
 	struct view *v = &im->view;
 	struct uid_set *changed = &im->sync.changed;
 	uint32_t before = uid_set_count(&v->uids);
-	struct error error;
 
 	for (size_t i = 0; i < changed->n; i++) {
 		struct uid_range range = changed->ranges[i];
@@ -142,8 +144,7 @@ static void tell_new(struct imap *im)
 		return;
 	buf_addf(&im->s->out, "* %u EXISTS\r\n", uid_set_count(&v->uids));
 	uint32_t recent = view_recent(v);
-	if (!view_claim(im, &im->sync.mailbox, &error))
-		imap_reply_error(im, &error);
+	view_claim(im, &im->sync.mailbox);
 	if (view_recent(v) != recent)
 		buf_addf(&im->s->out, "* %u RECENT\r\n", view_recent(v));
 }

@@ -43,8 +43,8 @@ struct view_sync {
 enum view_found { VIEW_SAME, VIEW_CHANGED, VIEW_LOST };
 
 void view_close(struct view *v);
-/* Makes recent what no session was told of: for this session only, unless it may not write. */
-bool view_claim(struct imap *im, const struct store_mailbox *now, struct error *error);
+/* Makes recent what no session was told of: for this session only, unless it may not, or cannot, write. */
+void view_claim(struct imap *im, const struct store_mailbox *now);
 /* How many messages are recent (RFC 3501 §7.3.2). */
 uint32_t view_recent(const struct view *v);
 /* Notes that a change of ours needs no telling. */
