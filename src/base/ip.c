@@ -43,6 +43,17 @@ bool ip_parse(slice text, struct ip *out)
 	return parse(text, out, &width);
 }
 
+bool ip_write(const struct ip *ip, char out[IP_TEXT])
+{
+	bool six = memcmp(ip->octets, mapped, sizeof mapped) != 0;
+
+	if (six)
+		inet_ntop(AF_INET6, ip->octets, out, IP_TEXT);
+	else
+		inet_ntop(AF_INET, ip->octets + sizeof mapped, out, IP_TEXT);
+	return six;
+}
+
 int ip_compare(const struct ip *a, const struct ip *b)
 {
 	return memcmp(a->octets, b->octets, sizeof a->octets);

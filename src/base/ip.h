@@ -20,6 +20,9 @@ struct ip {
 
 /* "192.0.2.1" or "2001:db8::1"; no brackets, no zone. */
 bool ip_parse(slice text, struct ip *out);
+/* Writes it in its one usual form, IPv4 as IPv4 (RFC 5952); true: it is IPv6. */
+#define IP_TEXT 46
+bool ip_write(const struct ip *ip, char out[IP_TEXT]);
 /* <0, 0, >0 */
 int ip_compare(const struct ip *a, const struct ip *b);
 

@@ -1,5 +1,7 @@
 /* The commands about access rules. */
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "main/access_rules.h"
 #include "main/conf.h"
@@ -43,26 +45,34 @@ static void tell(struct work *w)
 	message_free(&m);
 }
 
-/* "smtp", "all", or an address and a port. */
-static bool check_scope(slice scope, struct error *error)
+/* "192.0.2.1:25", "[2001:db8::1]:25"; written in its usual form. */
+static bool read_listener(slice scope, char out[ACCESS_LISTENER])
 {
-	static const char *const names[] = { "all", "smtp", "imap", "pop3" };
-	struct ip ip;
-	uint64_t port;
 	size_t colon = scope.n;
+	uint64_t port;
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (slice_eq(scope, slice_of(names[i])))
-			return true;
 	while (colon > 0 && scope.p[colon - 1] != ':')
 		colon--;
 	slice host = slice_head(scope, colon ? colon - 1 : 0);
-	bool six = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
-	if (six)
+	bool bracket = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
+	if (bracket)
 		host = (slice){ host.p + 1, host.n - 2 };
-	return (colon && scope.n <= SCOPE_MAX && ip_parse(host, &ip) &&
-		   six == (slice_find(host, ':') < host.n) &&
-		   slice_number(slice_from(scope, colon), 65535, &port)) ||
+	return colon && bracket == (slice_find(host, ':') < host.n) &&
+	    slice_number(slice_from(scope, colon), 65535, &port) &&
+	    access_listener(host, (int64_t)port, out);
+}
+
+/* "smtp", "all", or a listener. */
+static bool read_scope(slice scope, char out[ACCESS_LISTENER], struct error *error)
+{
+	static const char *const names[] = { "all", "smtp", "imap", "pop3" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (slice_eq(scope, slice_of(names[i]))) {
+			snprintf(out, ACCESS_LISTENER, "%s", names[i]);
+			return true;
+		}
+	return read_listener(scope, out) ||
 	    error_input(error,
 		"\"%.*s\" is no scope; write all, smtp, imap, pop3, or a listener such as 192.0.2.1:25 "
 		"or [2001:db8::1]:25",
@@ -94,15 +104,15 @@ static bool add(struct work *w, bool allow)
 {
 	struct arena *arena = arena_new(LIST_MAX);
 	struct directory_rule rule = { .allow = allow };
-	slice scope = w->request->words[2];
-	bool ok = check_scope(scope, &w->error);
+	char scope[ACCESS_LISTENER];
+	bool ok = read_scope(w->request->words[2], scope, &w->error);
 
 	for (size_t i = 0; i < ROWS; i++)
 		conf_set(&rows[i], &rule, slice_of(rows[i].fallback), arena, &w->error);
 	ok = ok && conf_set(&rows[0], &rule, w->request->words[3], arena, &w->error) &&
 	    read_words(w, 4, &rule, arena);
 	if (ok) {
-		rule.scope = arena_str(arena, scope);
+		rule.scope = scope;
 		ok = directory_rule_add(w->dir, &rule, &w->error);
 	}
 	if (ok) {
@@ -195,14 +205,14 @@ static void print(const struct directory_rule *rule, struct arena *arena, struct
 bool access_list(struct work *w)
 {
 	struct arena *arena = arena_new(LIST_MAX);
-	slice scope = w->request->count > 2 ? w->request->words[2] : (slice){ 0 };
+	char scope[ACCESS_LISTENER] = "";
 	struct directory_rule *rules;
 	size_t n;
-	bool ok = (!scope.n || check_scope(scope, &w->error)) &&
+	bool ok = (w->request->count < 3 || read_scope(w->request->words[2], scope, &w->error)) &&
 	    directory_rule_list(w->dir, arena, &rules, &n, &w->error);
 
 	for (size_t i = 0; ok && i < n; i++)
-		if (!scope.n || slice_eq(scope, slice_of(rules[i].scope)))
+		if (!*scope || strcmp(scope, rules[i].scope) == 0)
 			print(&rules[i], arena, w->out);
 	arena_free(arena);
 	return ok;
@@ -210,20 +220,25 @@ bool access_list(struct work *w)
 
 bool access_test(struct work *w)
 {
-	slice scope = w->request->words[2], address = w->request->words[3];
-	slice service = slice_find(scope, ':') < scope.n ? SLICE("") : scope;
+	slice address = w->request->words[3];
+	char scope[ACCESS_LISTENER];
 	struct access *access;
 	struct ip ip;
 
-	if (!check_scope(scope, &w->error))
+	if (!read_scope(w->request->words[2], scope, &w->error))
 		return false;
 	if (!ip_parse(address, &ip))
 		return error_input(&w->error, "\"%.*s\" is no IP address",
 		    SLICE_ARG(slice_head(address, SCOPE_MAX)));
 	if (!(access = access_rules_read(w->dir, &w->error)))
 		return false;
-	const struct access_rule *rule = access_find(access, scope, service, &ip);
-	if (rule)
+	slice name = slice_of(scope);
+	const struct access_rule *rule = access_find(access, name, name, &ip);
+	/* Which service a listener belongs to is not known here, and its rules stand before those of all. */
+	if (strchr(scope, ':') && !(rule && slice_eq(rule->scope, name)))
+		buf_adds(
+		    w->out, "no rule of that listener: those of its service decide, test them\n");
+	else if (rule)
 		buf_addf(w->out, "%s by rule %lld (%.*s, priority %lld)\n",
 		    rule->allow ? "allowed" : "denied", (long long)rule->id, SLICE_ARG(rule->scope),
 		    (long long)rule->priority);

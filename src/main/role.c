@@ -16,6 +16,7 @@
 #include "main/command.h"
 #include "main/open_log.h"
 #include "main/open_tls.h"
+#include "net/access.h"
 #include "proc/shared.h"
 #include "proc/stats.h"
 
@@ -64,6 +65,15 @@ static const struct limits *service_limits(const struct conf *c, const char *pro
 					     : &c->imap_limits;
 }
 
+static const char *scope_of(const struct conf_listener *l, struct arena *arena)
+{
+	char scope[ACCESS_LISTENER];
+
+	return access_listener(slice_of(l->address), l->port, scope)
+	    ? arena_str(arena, slice_of(scope))
+	    : NULL;
+}
+
 int role_listeners(
     struct role_start *s, const char *protocol, const struct protocol *p, struct listener *out)
 {
@@ -79,6 +89,7 @@ int role_listeners(
 		out[n++] = (struct listener){
 			.fd = role_descriptor(s, arena_printf(s->arena, "listener %d", i)),
 			.name = open_listener_name(l, s->arena),
+			.scope = scope_of(l, s->arena),
 			.protocol = p,
 			.tls = strcmp(l->tls, "always") == 0 ? LISTENER_TLS
 			    : strcmp(l->tls, "no") == 0      ? LISTENER_CLEAR

@@ -37,6 +37,18 @@ static int by_order(const void *one, const void *other)
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
+bool access_listener(slice host, int64_t port, char out[ACCESS_LISTENER])
+{
+	char text[IP_TEXT];
+	struct ip ip;
+
+	if (!ip_parse(host, &ip))
+		return false;
+	bool six = ip_write(&ip, text);
+	snprintf(out, ACCESS_LISTENER, six ? "[%s]:%lld" : "%s:%lld", text, (long long)port);
+	return true;
+}
+
 struct access *access_new(const struct access_rule *rules, size_t count)
 {
 	struct access *access = NEW(struct access);
@@ -90,15 +102,13 @@ void access_publish(struct access *access)
 static bool find_published(
     const struct listener *listener, slice peer, struct access_rule *rule_out)
 {
-	slice name = slice_of(listener->name), service = slice_of(listener->protocol->name);
+	slice service = slice_of(listener->protocol->name);
 	const struct access_rule *rule = NULL;
 	struct ip ip;
 
-	/* "smtp 127.0.0.1:25" */
-	name = slice_from(name, slice_find(name, ' ') + 1);
 	pthread_mutex_lock(&lock);
 	if (ip_parse(peer, &ip))
-		rule = access_find(published, name, service, &ip);
+		rule = access_find(published, slice_of(listener->scope), service, &ip);
 	if (rule)
 		*rule_out = *rule;
 	pthread_mutex_unlock(&lock);

@@ -21,12 +21,17 @@ struct access_rule {
 	int64_t id;
 	bool allow;
 	int64_t priority;     /* the lowest decides; of two, the one that denies */
-	slice scope;          /* "127.0.0.1:25" (a listener), "smtp", or "all" */
+	slice scope;          /* a listener (access_listener), "smtp", or "all" */
 	struct ip_set *from;  /* whom it is about */
 	struct limits limits; /* of a rule that allows; 0: any number */
 };
 
 struct access;
+
+/* A listener as the scope of a rule: "192.0.2.1:25", "[2001:db8::1]:25", however its address is written. false:
+ * the host is no IP address. */
+#define ACCESS_LISTENER 64
+bool access_listener(slice host, int64_t port, char out[ACCESS_LISTENER]);
 
 /* Takes the sets over; the texts are copied. */
 struct access *access_new(const struct access_rule *rules, size_t count);

@@ -57,6 +57,22 @@ static void the_nearest_scope_and_the_lowest_priority_decide(void **state)
 	assert_int_equal(decides(NULL, "127.0.0.1:25", "10.1.2.3"), 0);
 }
 
+static void a_listener_has_one_name_however_it_is_written(void **state)
+{
+	static const struct {
+		const char *host, *scope;
+	} cases[] = { { "127.0.0.1", "127.0.0.1:25" }, { "2001:DB8:0::1", "[2001:db8::1]:25" },
+		{ "::", "[::]:25" }, { "::ffff:192.0.2.1", "192.0.2.1:25" } };
+	char scope[ACCESS_LISTENER];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		assert_true(access_listener(slice_of(cases[i].host), 25, scope));
+		assert_string_equal(scope, cases[i].scope);
+	}
+	assert_false(access_listener(SLICE("mail.test"), 25, scope));
+}
+
 static const struct protocol smtp = { .name = "smtp" };
 
 static enum limit refused(
@@ -79,6 +95,7 @@ static void connections_are_limited_by_listener_service_and_rule(void **state)
 		.n = { [LIMIT_INTERVAL] = 3600000, [LIMIT_INTERVAL_CONNECTIONS] = 5 }
 	};
 	struct listener listener = { .name = "smtp 127.0.0.1:25",
+		.scope = "127.0.0.1:25",
 		.protocol = &smtp,
 		.limits = &of_listener,
 		.service_limits = &of_service };
@@ -131,6 +148,7 @@ static int start(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_listener_has_one_name_however_it_is_written),
 		cmocka_unit_test(the_nearest_scope_and_the_lowest_priority_decide),
 		cmocka_unit_test_setup(connections_are_limited_by_listener_service_and_rule, start),
 	};

@@ -24,13 +24,7 @@
 
 void session_set_peer(struct session_private *p, const struct ip *ip)
 {
-	const struct in6_addr *in6 = (const void *)ip->octets;
-
-	p->s.peer_ipv6 = !IN6_IS_ADDR_V4MAPPED(in6);
-	if (p->s.peer_ipv6)
-		inet_ntop(AF_INET6, in6, p->s.peer, sizeof p->s.peer);
-	else
-		inet_ntop(AF_INET, ip->octets + 12, p->s.peer, sizeof p->s.peer);
+	p->s.peer_ipv6 = ip_write(ip, p->s.peer);
 }
 
 static void read_peer(struct session_private *p)

@@ -86,7 +86,8 @@ enum listener_tls { LISTENER_CLEAR, LISTENER_STARTTLS, LISTENER_TLS };
 /* A listening socket as the configuration describes it; lives as long as the process. */
 struct listener {
 	int fd;
-	const char *name; /* "smtp 127.0.0.1:25", for the log */
+	const char *name;  /* "smtp 127.0.0.1:25", for the log */
+	const char *scope; /* what access rules call it (net/access.h); NULL: no rule can name it */
 	const struct protocol *protocol;
 	enum listener_tls tls;
 	bool plain_login; /* passwords are accepted without TLS */

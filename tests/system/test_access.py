@@ -73,6 +73,17 @@ def test_who_is_denied_is_hung_up_on_everywhere_and_at_once(gated):
     assert gated.must("access", "test", "smtp", "127.0.0.1").startswith("no rule")
 
 
+def test_a_listener_on_ipv6_has_rules_of_its_own(gated):
+    where = f"[0:0::1]:{gated.ports['pop3']}"
+    number = rule(gated, "deny", where, "::1")
+    until(gated, turned_away, "pop3", "::1")
+    assert let_in(gated, "pop3") and let_in(gated, "imap", "::1")
+    assert gated.must("access", "list", where).startswith(f"{number} deny [::1]:{gated.ports['pop3']} ::1")
+    assert gated.must("access", "test", where, "::1").startswith(f"denied by rule {number} ")
+    assert gated.must("access", "test", where, "::2").startswith("no rule of that listener")
+    gated.must("access", "remove", number)
+
+
 def test_a_rule_limits_whom_it_allows_and_can_be_changed(gated):
     number = rule(gated, "allow", "pop3", "127.0.0.1", "peerMaxConnections=2")
     hauberk.wait_for("the rule", lambda: limited(gated, 2))
