@@ -77,6 +77,7 @@ struct reply cmd_xclient(struct session *s, struct cursor *c)
 		return reply(s, 501, "5.5.4", "NAME and HELO are names of at most 255 octets");
 	if (client.address.n && !session_speak_for(s, client.address))
 		return reply(s, 501, "5.5.4", "ADDR is no IP address");
+	smtp_learn_peer(s);
 	smtp_reset(smtp);
 	if (client.login.n && !log_in(s, client.login, &error)) {
 		smtp_reset(smtp);
@@ -88,6 +89,5 @@ struct reply cmd_xclient(struct session *s, struct cursor *c)
 	smtp->extended = client.hello.n && !slice_eq_nocase(client.protocol, SLICE("SMTP"));
 	log_info("speaks.for", kv_str("s", s->id), kv_str("peer", s->peer),
 	    kv_text("name", client.name), kv_text("login", smtp->login));
-	smtp_learn_peer(s);
 	return reply(s, 220, NULL, "%s ESMTP Hauberk", smtp_conf->hostname);
 }
