@@ -153,7 +153,7 @@ static void tell_quota(struct worker *w, const struct account *account)
 	int64_t used;
 
 	if (account->quota && store_used(w->store, account->id, &used, &ignored))
-		quota_tell(account, used);
+		quota_tell(account->id, account->quota, used);
 }
 
 void tasks_store(struct worker *w, struct task **tasks, size_t n)

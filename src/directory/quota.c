@@ -1,7 +1,5 @@
 #include "directory/quota.h"
 
-#include <stdio.h>
-
 #include "proc/shared.h"
 
 /* Nearer to the quota than this, an account is kept in the table. */
@@ -9,17 +7,14 @@
 
 static uint64_t key_of(int64_t account)
 {
-	char id[24];
-	int n = snprintf(id, sizeof id, "%lld", (long long)account);
-
-	return shared_key("used", (slice){ id, (size_t)n });
+	return shared_key_number("used", account);
 }
 
-void quota_tell(const struct account *account, int64_t used)
+void quota_tell(int64_t account, int64_t quota, int64_t used)
 {
-	bool near = account->quota && used + NEAR > account->quota;
+	bool near = quota && used + NEAR > quota;
 
-	shared_set(key_of(account->id), near ? used : 0);
+	shared_set(key_of(account), near ? used : 0);
 }
 
 int64_t quota_used(int64_t account)

@@ -11,8 +11,8 @@
 
 #include "directory/directory.h"
 
-/* The account, whose quota is known, holds so many octets now. */
-void quota_tell(const struct account *account, int64_t used);
+/* The account holds so many octets now; quota 0: it may hold any number. */
+void quota_tell(int64_t account, int64_t quota, int64_t used);
 /* Octets that are known to be in the account; 0: far from full, or not known. */
 int64_t quota_used(int64_t account);
 

@@ -114,14 +114,12 @@ static enum login_answer worker_login(void *worker, slice name, slice password,
 /* An account that was nearly full: is it still? */
 static void tell_quota(struct worker *w, int64_t id)
 {
-	struct account account;
 	struct error ignored;
-	int64_t used;
+	int64_t quota, used;
 
-	if (quota_used(id) && worker_directory(w, &ignored) &&
-	    directory_find_id(w->directory, id, &account, &ignored) == DIRECTORY_FOUND &&
+	if (quota_used(id) && worker_quota(w, id, &quota, &ignored) &&
 	    store_used(w->store, id, &used, &ignored))
-		quota_tell(&account, used);
+		quota_tell(id, quota, used);
 }
 
 static void notify(void *worker, const struct store_notice *notice)

@@ -119,10 +119,7 @@ static bool find_published(
 
 static uint64_t uses_key(int64_t rule)
 {
-	char id[24];
-	int n = snprintf(id, sizeof id, "%lld", (long long)rule);
-
-	return shared_key("uses of a rule", (slice){ id, (size_t)n });
+	return shared_key_number("uses of a rule", rule);
 }
 
 int access_uses(int64_t rule)

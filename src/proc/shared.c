@@ -79,6 +79,14 @@ uint64_t shared_key(const char *kind, slice what)
 	return key ? key : 1;
 }
 
+uint64_t shared_key_number(const char *kind, int64_t number)
+{
+	char text[24];
+	int n = snprintf(text, sizeof text, "%lld", (long long)number);
+
+	return shared_key(kind, (slice){ text, (size_t)n });
+}
+
 slice shared_address(slice address, char out[64])
 {
 	char text[64];

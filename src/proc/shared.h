@@ -27,6 +27,8 @@ bool shared_open(int fd, enum role me, int instance);
 
 /* The key of one thing of a kind; the same in every process. */
 uint64_t shared_key(const char *kind, slice what);
+/* The key of a thing with a number. */
+uint64_t shared_key_number(const char *kind, int64_t number);
 /* The part of an address that one client has by itself: IPv4 as it is, of IPv6 the first 64 bits, "2001:
  * db8:0:1" (RFC 6177). The result lives in out. */
 slice shared_address(slice address, char out[64]);

@@ -1,7 +1,6 @@
 /* MAIL: RFC 5321 §4.1.1.2 */
 #include "smtp/internal.h"
 
-#include "base/log.h"
 #include "base/memory.h"
 
 /* Is the parameter one that this session may use? code 0: yes. */
@@ -24,20 +23,13 @@ static struct reply check_parameters(struct session *s, const struct mail_argume
 static struct reply check_sender(struct session *s, const struct address *sender)
 {
 	const struct smtp *smtp = s->state;
-	struct directory_recipients to = { 0 };
-	struct directory *directory;
+	struct directory_recipients to;
 	struct error error;
 
 	if (!smtp->account || !smtp_conf->check_sender || address_is_null(sender))
 		return (struct reply){ 0 };
-	enum directory_answer answer = DIRECTORY_FAILED;
-	if ((directory = smtp_directory(s, &error)))
-		answer = directory_resolve(
-		    directory, sender->local, sender->domain, s->turn, &to, &error);
-	if (answer == DIRECTORY_FAILED) {
-		log_warn("directory.failed", kv_str("s", s->id), kv_why(&error));
-		return reply(s, 451, "4.3.0", "%s", error.said);
-	}
+	if (smtp_resolve(s, sender, &to, &error) == DIRECTORY_FAILED)
+		return smtp_ask_later(s, &error);
 	for (size_t i = 0; i < to.count; i++)
 		if (to.accounts[i].id == smtp->account && !to.catch_all)
 			return (struct reply){ 0 };

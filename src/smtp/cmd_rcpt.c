@@ -1,8 +1,6 @@
 /* RCPT: RFC 5321 §4.1.1.3 */
 #include "smtp/internal.h"
 
-#include "base/log.h"
-
 static bool known(const struct transaction *tx, int64_t account)
 {
 	for (size_t i = 0; i < tx->recipient_count; i++)
@@ -112,19 +110,20 @@ static slice domain_of(const struct address *to)
 
 /* Whom the address leads to. postmaster and abuse always lead to somebody (RFC 5321 §4.5.1, RFC 2142 §4);
  * <postmaster> alone does so even where this host's name is no domain of ours. */
-static enum directory_answer resolve(struct directory *directory, struct session *s,
-    const struct address *to, struct directory_recipients *out, struct error *error)
+static enum directory_answer resolve(struct session *s, const struct address *to,
+    struct directory_recipients *out, struct error *error)
 {
 	bool postmaster = slice_eq_nocase(to->local, SLICE("postmaster"));
-	enum directory_answer answer =
-	    directory_resolve(directory, to->local, domain_of(to), s->turn, out, error);
+	struct address whole = { .local = to->local, .domain = domain_of(to) };
+	enum directory_answer answer = smtp_resolve(s, &whole, out, error);
 	struct account account;
 
 	if (!postmaster && !slice_eq_nocase(to->local, SLICE("abuse")))
 		return answer;
 	if (answer == DIRECTORY_NO_DOMAIN ? to->domain.n > 0 : answer != DIRECTORY_NO_ACCOUNT)
 		return answer;
-	answer = directory_find_oldest(directory, domain_of(to), &account, error);
+	struct directory *directory = smtp_directory(s, error); /* open: it has just answered */
+	answer = directory_find_oldest(directory, whole.domain, &account, error);
 	if (answer == DIRECTORY_NO_ACCOUNT)
 		answer = directory_find_oldest(directory, SLICE(""), &account, error);
 	if (answer == DIRECTORY_FOUND) {
@@ -138,9 +137,8 @@ static enum directory_answer resolve(struct directory *directory, struct session
 struct reply cmd_rcpt(struct session *s, struct cursor *c)
 {
 	struct transaction *tx = ((struct smtp *)s->state)->tx;
-	struct directory_recipients to = { 0 };
+	struct directory_recipients to;
 	struct rcpt_arguments arguments;
-	struct directory *directory;
 	struct error error;
 
 	if (!parse_rcpt(c, s->turn, &arguments))
@@ -156,10 +154,7 @@ struct reply cmd_rcpt(struct session *s, struct cursor *c)
 		return reply(
 		    s, 452, "4.5.3", "more than %zu recipients", smtp_conf->max_recipients);
 
-	enum directory_answer answer = DIRECTORY_FAILED;
-	if ((directory = smtp_directory(s, &error)))
-		answer = resolve(directory, s, &arguments.recipient, &to, &error);
-	switch (answer) {
+	switch (resolve(s, &arguments.recipient, &to, &error)) {
 	case DIRECTORY_NO_DOMAIN:
 		return not_ours(s, &arguments.recipient);
 	case DIRECTORY_NO_ACCOUNT:
@@ -168,8 +163,7 @@ struct reply cmd_rcpt(struct session *s, struct cursor *c)
 	case DIRECTORY_FAILED:
 		/* An alias beyond its limits too: the postmaster can mend it before the sender gives
 		 * up. */
-		log_warn("directory.failed", kv_str("s", s->id), kv_why(&error));
-		return reply(s, 451, "4.3.0", "%s", error.said);
+		return smtp_ask_later(s, &error);
 	case DIRECTORY_FOUND:
 		break;
 	}

@@ -2,8 +2,6 @@
  * (§3.5.3): that would tell spammers who is here. */
 #include "smtp/internal.h"
 
-#include "base/log.h"
-
 #define EXPN_MAX (64 * 1024) /* octets of an answer */
 
 static bool may_ask(const struct session *s, enum smtp_policy policy)
@@ -15,15 +13,9 @@ static bool may_ask(const struct session *s, enum smtp_policy policy)
 static struct reply look_up(
     struct session *s, const struct address *name, struct directory_recipients *to)
 {
-	struct directory *directory;
 	struct error error;
-	enum directory_answer answer = DIRECTORY_FAILED;
 
-	*to = (struct directory_recipients){ 0 };
-	if ((directory = smtp_directory(s, &error)))
-		answer =
-		    directory_resolve(directory, name->local, name->domain, s->turn, to, &error);
-	switch (answer) {
+	switch (smtp_resolve(s, name, to, &error)) {
 	case DIRECTORY_FOUND:
 		return (struct reply){ 0 };
 	case DIRECTORY_NO_ACCOUNT:
@@ -33,8 +25,7 @@ static struct reply look_up(
 	case DIRECTORY_FAILED:
 		break;
 	}
-	log_warn("directory.failed", kv_str("s", s->id), kv_why(&error));
-	return reply(s, 451, "4.3.0", "%s", error.said);
+	return smtp_ask_later(s, &error);
 }
 
 struct reply cmd_vrfy(struct session *s, struct cursor *c)

@@ -139,6 +139,11 @@ struct reply data_chunk(struct session *s, slice chunk);
 bool smtp_is_ours(const struct session *s);
 /* This worker's directory, opened when needed. NULL and error: ask later. */
 struct directory *smtp_directory(struct session *s, struct error *error);
+/* As directory_resolve, with it; in the turn's arena. */
+enum directory_answer smtp_resolve(struct session *s, const struct address *address,
+    struct directory_recipients *out, struct error *error);
+/* 451 4.3.0, logged: the directory did not answer. */
+struct reply smtp_ask_later(struct session *s, const struct error *error);
 /* The client's address is known, or another: what may it do? */
 void smtp_learn_peer(struct session *s);
 /* May this client say for whom it speaks? */

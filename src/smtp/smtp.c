@@ -74,6 +74,23 @@ struct directory *smtp_directory(struct session *s, struct error *error)
 	return worker->directory;
 }
 
+enum directory_answer smtp_resolve(struct session *s, const struct address *address,
+    struct directory_recipients *out, struct error *error)
+{
+	struct directory *directory = smtp_directory(s, error);
+
+	*out = (struct directory_recipients){ 0 };
+	return directory
+	    ? directory_resolve(directory, address->local, address->domain, s->turn, out, error)
+	    : DIRECTORY_FAILED;
+}
+
+struct reply smtp_ask_later(struct session *s, const struct error *error)
+{
+	log_warn("directory.failed", kv_str("s", s->id), kv_why(error));
+	return reply(s, 451, "4.3.0", "%s", error->said);
+}
+
 void *smtp_worker_start(void *context)
 {
 	(void)context;
