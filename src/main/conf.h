@@ -107,6 +107,25 @@ struct conf_row {
 	    *inherits; /* of a listener: the setting that speaks where the listener does not */
 };
 
+/* clang-format off */
+#define CONF_LIMIT(at, limit) ((at) + offsetof(struct limits, n) + (limit) * sizeof(int64_t))
+/* The rows of six limits (proc/limits.h), whose struct is at `at`: connections of all clients, at most `most`, and
+ * of each, `peers` unless said otherwise. Intervals end at an hour: what is counted is forgotten after one. */
+#define CONF_LIMIT_ROWS(group, at, most, peers, roles) \
+	{ group "maxConnections", CONF_NUMBER, CONF_LIMIT(at, LIMIT_CONNECTIONS), 0, most, "0", NULL, roles, \
+	    "connections at once; more are turned away; 0: any number" }, \
+	{ group "timeInterval", CONF_TIME, CONF_LIMIT(at, LIMIT_INTERVAL), 1000, 3600000, "1 min", NULL, roles, \
+	    "over which maxIntervalConnections are counted" }, \
+	{ group "maxIntervalConnections", CONF_NUMBER, CONF_LIMIT(at, LIMIT_INTERVAL_CONNECTIONS), 0, most, "0", NULL, roles, \
+	    "new connections within timeInterval; 0: any number" }, \
+	{ group "peerMaxConnections", CONF_NUMBER, CONF_LIMIT(at, LIMIT_PEER_CONNECTIONS), 0, 1000000, peers, NULL, roles, \
+	    "connections of one address (IPv6: /64) at once; 0: any number" }, \
+	{ group "peerTimeInterval", CONF_TIME, CONF_LIMIT(at, LIMIT_PEER_INTERVAL), 1000, 3600000, "1 min", NULL, roles, \
+	    "over which peerMaxIntervalConnections are counted" }, \
+	{ group "peerMaxIntervalConnections", CONF_NUMBER, CONF_LIMIT(at, LIMIT_PEER_INTERVAL_CONNECTIONS), 0, 1000000, "0", NULL, roles, \
+	    "new connections of one address within peerTimeInterval; 0: any number" }
+/* clang-format on */
+
 extern const struct conf_row conf_rows[];
 extern const size_t conf_row_count;
 extern const struct conf_row conf_listener_rows[];

@@ -15,22 +15,6 @@
 #define SECOND      1000LL
 
 /* clang-format off */
-#define LIMIT(at, limit) ((at) + offsetof(struct limits, n) + (limit) * sizeof(int64_t))
-/* Connections of all clients and of each (IPv6: of a /64), over all processes; 0: any number. */
-#define SIX_LIMITS(group, at, peers, roles) \
-	{ group "maxConnections", CONF_NUMBER, LIMIT(at, LIMIT_CONNECTIONS), 0, 10000000, "0", NULL, roles, \
-	    "connections at once; more are turned away; 0: any number" }, \
-	{ group "timeInterval", CONF_TIME, LIMIT(at, LIMIT_INTERVAL), 1 * SECOND, 3600 * SECOND, "60 s", NULL, roles, \
-	    "over which maxIntervalConnections are counted" }, \
-	{ group "maxIntervalConnections", CONF_NUMBER, LIMIT(at, LIMIT_INTERVAL_CONNECTIONS), 0, 10000000, "0", NULL, roles, \
-	    "new connections within timeInterval; 0: any number" }, \
-	{ group "peerMaxConnections", CONF_NUMBER, LIMIT(at, LIMIT_PEER_CONNECTIONS), 0, 1000000, peers, NULL, roles, \
-	    "connections of one address (IPv6: /64) at once; 0: any number" }, \
-	{ group "peerTimeInterval", CONF_TIME, LIMIT(at, LIMIT_PEER_INTERVAL), 1 * SECOND, 3600 * SECOND, "60 s", NULL, roles, \
-	    "over which peerMaxIntervalConnections are counted" }, \
-	{ group "peerMaxIntervalConnections", CONF_NUMBER, LIMIT(at, LIMIT_PEER_INTERVAL_CONNECTIONS), 0, 1000000, "0", NULL, roles, \
-	    "new connections of one address within peerTimeInterval; 0: any number" }
-
 const struct conf_row conf_rows[] = {
 	{ "hostname", CONF_TEXT, AT(hostname), 1, 255, NULL, NULL, ALL_ROLES,
 	    "this server's full host name, as it greets and signs Received fields" },
@@ -85,7 +69,7 @@ const struct conf_row conf_rows[] = {
 	    "threads in each of them" },
 	{ "smtp.maxSessions", CONF_NUMBER, AT(smtp_max_sessions), 1, 1000000, "5000", NULL, SMTP,
 	    "connections in each of them; more wait" },
-	SIX_LIMITS("smtp.", AT(smtp_limits), "500", SMTP),
+	CONF_LIMIT_ROWS("smtp.", AT(smtp_limits), 10000000, "500", SMTP),
 	{ "smtp.relayFrom", CONF_IPS, AT(smtp_relay_from), 0, 0, "", NULL, SMTP,
 	    "addresses of printers and applications that may send as if they had logged in" },
 	{ "smtp.xclientFrom", CONF_IPS, AT(smtp_xclient_from), 0, 0, "", NULL, SMTP,
@@ -122,7 +106,7 @@ const struct conf_row conf_rows[] = {
 	    "threads in each of them" },
 	{ "imap.maxSessions", CONF_NUMBER, AT(imap_max_sessions), 1, 1000000, "20000", NULL, IMAP,
 	    "connections in each of them; more wait" },
-	SIX_LIMITS("imap.", AT(imap_limits), "0", IMAP),
+	CONF_LIMIT_ROWS("imap.", AT(imap_limits), 10000000, "0", IMAP),
 	{ "imap.maxErrors", CONF_NUMBER, AT(imap_max_errors), 1, 1000, "20", NULL, IMAP,
 	    "malformed commands in a row, then the session is closed" },
 	{ "imap.maxAuthErrors", CONF_NUMBER, AT(imap_max_auth_errors), 1, 100, "3", NULL, IMAP,
@@ -131,7 +115,7 @@ const struct conf_row conf_rows[] = {
 	    "how long a logged-in client may be silent (RFC 9051: at least 30 minutes)" },
 	{ "imap.loginTimeout", CONF_TIME, AT(imap_login_timeout_ms), 1 * SECOND, 3600 * SECOND, "60 s", NULL, IMAP,
 	    "how long a client may take between commands before it has logged in" },
-	SIX_LIMITS("pop3.", AT(pop3_limits), "0", IMAP),
+	CONF_LIMIT_ROWS("pop3.", AT(pop3_limits), 10000000, "0", IMAP),
 	{ "pop3.maxErrors", CONF_NUMBER, AT(pop3_max_errors), 1, 1000, "20", NULL, IMAP,
 	    "malformed commands in a row, then the session is closed" },
 	{ "pop3.maxAuthErrors", CONF_NUMBER, AT(pop3_max_auth_errors), 1, 100, "3", NULL, IMAP,
@@ -155,7 +139,7 @@ const struct conf_row conf_listener_rows[] = {
 	    "accept passwords without TLS; for tests on loopback" },
 	{ "submission", CONF_BOOL, LAT(submission), 0, 0, "false", NULL, SMTP | IMAP,
 	    "SMTP of our own users: nothing without a login (RFC 6409)" },
-	SIX_LIMITS("", LAT(limits), "0", SMTP | IMAP),
+	CONF_LIMIT_ROWS("", LAT(limits), 10000000, "0", SMTP | IMAP),
 	{ "proxyFrom", CONF_IPS, LAT(proxy_from), 0, 0, "", NULL, SMTP | IMAP,
 	    "addresses of load balancers, whose connections begin with a PROXY header (version 1 or 2)" },
 	{ "certificate", CONF_TEXTS, HAT(certificate), 0, 4000, "", NULL, 0,

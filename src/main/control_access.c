@@ -8,28 +8,17 @@
 #include "main/control_work.h"
 
 #define LIST_MAX  (256u << 20)
-#define DAY_MS    (24 * 3600 * 1000LL)
 #define MILLION   1000000
 #define SCOPE_MAX 80
 
 #define RULE(member) offsetof(struct directory_rule, member)
-#define LIMIT(limit) (RULE(limits.n) + (limit) * sizeof(int64_t))
 
 /* What is written as NAME=VALUE; the first few of all rules, the rest of those that allow. */
 static const struct conf_row rows[] = {
 	{ "from", CONF_IPS, RULE(from), 1, 0, "", NULL, 0, "" },
 	{ "priority", CONF_NUMBER, RULE(priority), 0, MILLION, "100", NULL, 0, "" },
 	{ "note", CONF_TEXT, RULE(note), 0, 200, "", NULL, 0, "" },
-	{ "maxConnections", CONF_NUMBER, LIMIT(LIMIT_CONNECTIONS), 0, MILLION, "0", NULL, 0, "" },
-	{ "timeInterval", CONF_TIME, LIMIT(LIMIT_INTERVAL), 1000, DAY_MS, "60 s", NULL, 0, "" },
-	{ "maxIntervalConnections", CONF_NUMBER, LIMIT(LIMIT_INTERVAL_CONNECTIONS), 0, MILLION, "0",
-	    NULL, 0, "" },
-	{ "peerMaxConnections", CONF_NUMBER, LIMIT(LIMIT_PEER_CONNECTIONS), 0, MILLION, "0", NULL,
-	    0, "" },
-	{ "peerTimeInterval", CONF_TIME, LIMIT(LIMIT_PEER_INTERVAL), 1000, DAY_MS, "60 s", NULL, 0,
-	    "" },
-	{ "peerMaxIntervalConnections", CONF_NUMBER, LIMIT(LIMIT_PEER_INTERVAL_CONNECTIONS), 0,
-	    MILLION, "0", NULL, 0, "" },
+	CONF_LIMIT_ROWS("", RULE(limits), MILLION, "0", 0),
 };
 #define ROWS        (sizeof rows / sizeof rows[0])
 #define FIRST_LIMIT 3
@@ -189,8 +178,7 @@ static void print(const struct directory_rule *rule, struct arena *arena, struct
 	for (size_t i = 1; i < ROWS; i++) {
 		const char *value = conf_value(&rows[i], rule, arena);
 
-		if (!slice_eq(slice_of(value), slice_of(rows[i].fallback)) &&
-		    !(rows[i].type == CONF_TIME && slice_eq(slice_of(value), SLICE("1 min"))))
+		if (strcmp(value, rows[i].fallback) != 0)
 			buf_addf(out,
 			    slice_find(slice_of(value), ' ') < strlen(value) ? " \"%s=%s\""
 									     : " %s=%s",

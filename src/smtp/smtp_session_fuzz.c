@@ -9,23 +9,12 @@
 #include "base/log.h"
 #include "directory/directory.h"
 #include "net/ask.h"
-#include "smtp/smtp.h"
+#include "lib/smtp_settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct smtp_conf conf = { .hostname = "mx.test",
-	.max_message = 5000,
-	.max_recipients = 3,
-	.check_sender = true,
-	.vrfy = SMTP_USERS,
-	.expn = SMTP_USERS,
-	.max_errors = 20,
-	.max_login_failures = 3,
-	.max_header = 256 * 1024,
-	.max_hops = 30,
-	.command_timeout_ms = 60000,
-	.data_timeout_ms = 60000,
-	.data_rate = 1 };
+static struct smtp_conf conf = { SMTP_SETTINGS, .max_message = 5000, .max_recipients = 3,
+	.command_timeout_ms = 60000, .data_timeout_ms = 60000 };
 static const struct listener listener = {
 	.name = "fuzz", .protocol = &smtp_protocol, .plain_login = true
 };

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "directory/directory.h"
 #include "net/ask.h"
-#include "smtp/smtp.h"
+#include "lib/smtp_settings.h"
 
 /* ---- the role auth ---- */
 
@@ -36,19 +36,8 @@ static inline void answer_password(struct call *call)
 
 /* ---- the server ---- */
 
-static struct smtp_conf conf = { .hostname = "mx.test",
-	.max_message = 100000,
-	.max_recipients = 5,
-	.check_sender = true,
-	.vrfy = SMTP_USERS,
-	.expn = SMTP_USERS,
-	.max_errors = 20,
-	.max_login_failures = 3,
-	.max_header = 256 * 1024,
-	.max_hops = 30,
-	.command_timeout_ms = 5000,
-	.data_timeout_ms = 5000,
-	.data_rate = 1 };
+static struct smtp_conf conf = { SMTP_SETTINGS, .max_message = 100000, .max_recipients = 5,
+	.command_timeout_ms = 5000, .data_timeout_ms = 5000 };
 static struct peers *asking, *authority;
 static pthread_t loops[2];
 static char directory_path[200], spool_path[200], log_path[200];

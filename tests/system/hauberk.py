@@ -194,11 +194,11 @@ def plain_token(name="ann@example.org", password=PASSWORD):
 def setting_names():
     """The names of all settings as the source has them: a list for each table of rows."""
     source = (ROOT / "src/main/conf_rows.c").read_text()
-    limits = re.findall(r'(?m)^\t\{ group "(\w+)"', source)
+    limits = re.findall(r'(?m)^\t\{ group "(\w+)"', (ROOT / "src/main/conf.h").read_text())
     assert len(limits) == 6
     tables = []
     for table in source.split("_rows[] = {")[1:]:
-        rows = re.findall(r'(?m)^\t(?:SIX_LIMITS\("([\w.]*)"|\{ "([\w.]+)", CONF_)', table)
+        rows = re.findall(r'(?m)^\t(?:CONF_LIMIT_ROWS\("([\w.]*)"|\{ "([\w.]+)", CONF_)', table)
         tables.append([n for group, name in rows for n in ([name] if name else [group + l for l in limits])])
     return tables
 
