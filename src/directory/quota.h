@@ -3,8 +3,7 @@
  *
  * Who changes a mailbox (deliver, imap) says how much is in it; who takes mail (smtp) asks before it says
  * yes. Only what is near its quota is kept, in the server's shared table, so after a start nothing is known
- * until the account's next change: what is not known has room. A quota refuses at the door and never again:
- * mail that was accepted is stored.
+ * until the account's next change: what is not known has room. Mail that was accepted is stored, quota or not.
  */
 #ifndef DIRECTORY_QUOTA_H
 #define DIRECTORY_QUOTA_H
