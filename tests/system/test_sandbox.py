@@ -3,14 +3,17 @@ import base64
 import os
 import pathlib
 import re
+import subprocess
 
 import pytest
 
 import hauberk
+import kdc
 from hauberk import behind_trace, message, trusting
 from test_certificates import both, make
 from test_reload import reload
 from test_tls import Listeners, openssl
+from tickets import Ticket, authenticate, is_welcome
 
 ROLES = {"control", "keys", "auth", "queue", "deliver", "smtp", "imap"}
 
@@ -63,6 +66,28 @@ def test_a_private_key_of_rsa_is_in_the_memory_of_keys_only(new_server):
             found = any(want in octets for octets in memory(row["pid"])
                         for want in (prime[:48], prime[::-1][:48], body[100:180]))
             assert found == (row["role"] == "keys"), row
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root reads what others may not")
+def test_the_keys_of_a_keytab_are_in_the_memory_of_auth_only(new_server):
+    """Also after a login with them, and after they were read again."""
+    realm = kdc.Kdc()
+    try:
+        path = realm.start().keytab()
+        server = new_server(hauberk.RELEASE, settings=f'kerberos: {{ keytab = "{path}"; }};').populate("ann")
+        listed = subprocess.run(["klist", "-K", "-k", str(path)], capture_output=True, text=True, check=True).stdout
+        keys = [bytes.fromhex(key) for key in re.findall(r"\(0x([0-9a-f]+)\)", listed)]
+        assert len(keys) >= 3
+        for again in (False, True):
+            if again:
+                reload(server)
+            with realm.logged_on("ann"):
+                assert is_welcome("imap", authenticate(server, "imap", Ticket("imap"), False))
+            for row in server.status():
+                found = any(key in octets for octets in memory(row["pid"]) for key in keys)
+                assert found == (row["role"] == "auth"), row
+    finally:
+        realm.stop()
 
 
 def der(body):
