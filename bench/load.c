@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define LINE 4096
+#define HEAD 300
 
 struct wire {
 	int fd;
@@ -143,7 +144,7 @@ static void smtp_end(struct wire *w)
 
 static void *session(void *nothing)
 {
-	char head[300];
+	char *message = malloc(HEAD + body_octets + 3);
 	struct wire w;
 	int i;
 
@@ -152,14 +153,15 @@ static void *session(void *nothing)
 		smtp_say(&w, 250, "MAIL FROM:<sender@elsewhere.test>\r\n", 0);
 		smtp_say(&w, 250, "RCPT TO:<u%d@bench.test>\r\n", i % users);
 		smtp_say(&w, 354, "DATA\r\n", 0);
-		snprintf(head, sizeof head, "From: <sender@elsewhere.test>\r\nTo: <u%d@bench.test>\r\n"
+		snprintf(message, HEAD, "From: <sender@elsewhere.test>\r\nTo: <u%d@bench.test>\r\n"
 					    "Subject: message %d\r\nMessage-ID: <%d.%ld@bench.test>\r\n"
 					    "Date: Tue, 24 Nov 2026 09:00:00 +0000\r\n\r\n",
 		    i % users, i, i, (long)getpid());
-		wire_send(&w, head, strlen(head));
-		wire_send(&w, body, body_octets);
+		size_t n = strlen(message);
+		memcpy(message + n, body, body_octets);
+		memcpy(message + n + body_octets, ".\r\n", 3);
 		double start = now();
-		wire_send(&w, ".\r\n", 3);
+		wire_send(&w, message, n + body_octets + 3);
 		smtp_expect(&w, 250);
 		latencies[i] = now() - start;
 		if (tls_context) {
@@ -168,6 +170,7 @@ static void *session(void *nothing)
 		}
 	}
 	smtp_end(&w);
+	free(message);
 	return nothing;
 }
 
@@ -240,6 +243,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	tls_context = argc == 9 ? SSL_CTX_new(TLS_client_method()) : NULL;
+	if (tls_context)
+		SSL_CTX_set_session_cache_mode(tls_context, SSL_SESS_CACHE_OFF);
 	for (int i = 0; i < 6; i++)
 		*numbers[i] = (int)strtol(argv[i + 1], NULL, 10);
 	password = argv[7];

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "directory/quota.h"
+#include "proc/shared.h"
 #include "proc/stats.h"
 
 static uint64_t account_of(const struct task *task)
@@ -55,6 +56,8 @@ static void say_changed(const struct store_notice *notices, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct message m;
 
+		if (!shared_watched(store_watch_key(notices[i].account, notices[i].mailbox)))
+			continue;
 		message_begin(&m, MESSAGE_NOTICE);
 		message_put_number(&m, (uint64_t)notices[i].account);
 		message_put_number(&m, (uint64_t)notices[i].mailbox);

@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-#define TURN_MS   1000
-#define TURN_MOST 64 /* accounts in one turn */
+#define TURN_MS   3000 /* a page that changes often is copied once a turn */
+#define TURN_MOST 64   /* accounts in one turn */
 
 struct mark {
 	struct link link;

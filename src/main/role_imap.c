@@ -12,6 +12,7 @@
 #include "main/role_tls.h"
 #include "net/ask.h"
 #include "pop3/pop3.h"
+#include "proc/shared.h"
 
 #define GRACE_MS 5000
 #define HANDLES  1000 /* open accounts in the whole process, three descriptors each */
@@ -124,10 +125,13 @@ static void tell_quota(struct worker *w, int64_t id)
 
 static void notify(void *worker, const struct store_notice *notice)
 {
+	uint64_t key = store_watch_key(notice->account, notice->mailbox);
 	struct message m;
 
 	tell_quota(worker, notice->account);
-	role_sessions_notice(store_watch_key(notice->account, notice->mailbox));
+	if (!shared_watched(key))
+		return;
+	role_sessions_notice(key);
 	message_begin(&m, MESSAGE_NOTICE);
 	message_put_number(&m, (uint64_t)notice->account);
 	message_put_number(&m, (uint64_t)notice->mailbox);

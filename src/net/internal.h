@@ -115,7 +115,7 @@ struct reactor {
 	uint64_t *notices;
 	size_t notice_count, notice_room;
 	int drain_ms; /* -1: not asked */
-	bool woken;
+	bool sleeps;  /* and is to be woken when something comes home */
 
 	pthread_mutex_t
 	    work_lock; /* work, stopping, awaits_held, owners that become OWNER_WORKER */
@@ -125,7 +125,9 @@ struct reactor {
 	struct gates gates;
 	struct gate *handshake_gate; /* before the role keys */
 	bool awaits_held;            /* the end waits for sessions that somebody holds */
+	_Atomic int signallers;      /* threads inside of session_run */
 	pthread_t *threads;
+	struct arena *turn; /* of the turns that the reactor's own thread runs */
 };
 
 /* session.c: what a turn does. True: the session may be parked; false: it is held. */
@@ -138,7 +140,7 @@ void session_send(struct session_private *p);
 bool session_receive(struct session_private *p);
 /* Is there a whole frame, and would a turn make progress now? */
 bool session_ready(struct session_private *p);
-/* Can the reactor's thread do it? */
+/* Can the reactor's thread do the next frame, or the rest of the handshake? */
 bool session_quick(struct session_private *p);
 
 /* Calls the protocol's `closed`, once; afterwards only net/ knows the session. */

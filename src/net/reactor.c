@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -10,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "proc/shared.h"
 #include "proc/stats.h"
 
 #define EVENTS    256
@@ -108,6 +110,7 @@ static void accept_failed(struct reactor *r, const struct listener *listener)
 	    "accept.failed", kv_str("listener", listener->name), kv_str("why", strerror(errno)));
 }
 
+static bool run_here(struct reactor *r, struct session_private *p);
 static void settle(struct reactor *r, struct session_private *p);
 static void close_session(struct reactor *r, struct session_private *p);
 static void wait_for_socket(struct reactor *r, struct session_private *p, int timeout_ms);
@@ -138,10 +141,10 @@ static void admit(struct reactor *r, struct session_private *p)
 {
 	struct access_verdict verdict = access_enter(p->s.listener, slice_of(p->s.peer), &p->pass);
 
-	if (verdict.answer == ACCESS_ADMITTED)
-		session_run(p);
-	else
+	if (verdict.answer != ACCESS_ADMITTED)
 		turn_away(r, p, verdict);
+	else if (p->phase != PHASE_OPEN || run_here(r, p))
+		settle(r, p); /* a handshake begins when the client's hello is there */
 }
 
 /* Of a PROXY header what has come. */
@@ -215,14 +218,18 @@ void session_run(struct session_private *p)
 {
 	struct reactor *r = p->reactor;
 
+	r->signallers++;
 	pthread_mutex_lock(&r->work_lock);
 	p->owner = OWNER_WORKER;
 	list_push(&r->work, &p->ready);
-	if (r->awaits_held)
+	bool all = r->awaits_held;
+	pthread_mutex_unlock(&r->work_lock);
+	/* With the lock held, the worker would wake only to wait for it. */
+	if (all)
 		pthread_cond_broadcast(&r->work_there);
 	else
 		pthread_cond_signal(&r->work_there);
-	pthread_mutex_unlock(&r->work_lock);
+	r->signallers--;
 }
 
 static void wake(struct reactor *r)
@@ -233,26 +240,43 @@ static void wake(struct reactor *r)
 	(void)n;
 }
 
-/* The lock is held: wakes the reactor once, however many come. */
+static void wake_taken(struct reactor *r)
+{
+	uint64_t count;
+	ssize_t n = read(r->wake_fd, &count, sizeof count);
+
+	(void)n;
+}
+
+/* The lock is held: a reactor that sleeps is woken once, however many come. */
 static bool must_wake(struct reactor *r)
 {
-	bool first = !r->woken;
+	bool sleeps = r->sleeps;
 
-	r->woken = true;
-	return first;
+	r->sleeps = false;
+	return sleeps;
+}
+
+/* Before it waits for sockets; false: something has come home meanwhile. */
+static bool fall_asleep(struct reactor *r)
+{
+	pthread_mutex_lock(&r->home_lock);
+	r->sleeps = list_empty(&r->home) && !r->notice_count && r->drain_ms < 0;
+	bool sleeps = r->sleeps;
+	pthread_mutex_unlock(&r->home_lock);
+	return sleeps;
 }
 
 void session_park(struct session_private *p)
 {
 	struct reactor *r = p->reactor;
 
-	assert(p->owner == OWNER_WORKER);
-	p->owner = OWNER_REACTOR;
 	pthread_mutex_lock(&r->home_lock);
+	p->owner = OWNER_REACTOR;
 	list_push(&r->home, &p->ready);
-	bool first = must_wake(r);
+	bool sleeps = must_wake(r);
 	pthread_mutex_unlock(&r->home_lock);
-	if (first)
+	if (sleeps)
 		wake(r);
 }
 
@@ -264,9 +288,9 @@ void reactor_notice(struct reactor *r, uint64_t key)
 		r->notices = memory_resize(r->notices, r->notice_room * sizeof *r->notices);
 	}
 	r->notices[r->notice_count++] = key;
-	bool first = must_wake(r);
+	bool sleeps = must_wake(r);
 	pthread_mutex_unlock(&r->home_lock);
-	if (first)
+	if (sleeps)
 		wake(r);
 }
 
@@ -299,9 +323,9 @@ void reactor_drain(struct reactor *r, int grace_ms)
 {
 	pthread_mutex_lock(&r->home_lock);
 	r->drain_ms = grace_ms;
-	bool first = must_wake(r);
+	bool sleeps = must_wake(r);
 	pthread_mutex_unlock(&r->home_lock);
-	if (first)
+	if (sleeps)
 		wake(r);
 }
 
@@ -322,6 +346,7 @@ static void watch_update(struct reactor *r, struct session_private *p)
 		list_remove(&p->watcher);
 		if (list_empty(&w->sessions)) {
 			map_remove(&r->watchers, w->key);
+			shared_watch(w->key, false);
 			free(w);
 		}
 	}
@@ -334,6 +359,7 @@ static void watch_update(struct reactor *r, struct session_private *p)
 		w->key = p->watched;
 		list_init(&w->sessions);
 		map_set(&r->watchers, w->key, w);
+		shared_watch(w->key, true);
 	}
 	list_push(&w->sessions, &p->watcher);
 	/* What came between its last look and now may have been missed: look once more. */
@@ -359,6 +385,18 @@ static void hand_over(struct session_private *p)
 	timer_clear(p);
 	p->parked = false;
 	session_run(p);
+}
+
+/* A turn that cannot block, in the reactor's own thread; false: the session is held by somebody else now. */
+static bool run_here(struct reactor *r, struct session_private *p)
+{
+	timer_clear(p);
+	p->parked = false;
+	bool back = session_turn(p, NULL, r->turn, true);
+	if (back)
+		p->owner = OWNER_REACTOR;
+	arena_reset(r->turn);
+	return back;
 }
 
 /* Between commands: nothing is being received, made or sent. */
@@ -490,7 +528,7 @@ static void settle(struct reactor *r, struct session_private *p)
 }
 
 /* The socket is ready. Slow senders and slow readers never leave this function. */
-static void serve(struct reactor *r, struct session_private *p, struct arena *turn, uint32_t events)
+static void serve(struct reactor *r, struct session_private *p, uint32_t events)
 {
 	if (!p->parked)
 		return; /* with a worker, or on its way home: it is looked at when it comes */
@@ -503,7 +541,10 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 		return;
 	}
 	if (p->phase == PHASE_SECURE) {
-		hand_over(p);
+		if (!session_quick(p))
+			hand_over(p);
+		else if (run_here(r, p))
+			settle(r, p);
 		return;
 	}
 	if (events & EPOLLOUT) {
@@ -515,15 +556,9 @@ static void serve(struct reactor *r, struct session_private *p, struct arena *tu
 	}
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		session_receive(p);
-	for (int rounds = 0; rounds < 16 && !p->broken && !p->closing && session_quick(p);
-	     rounds++) {
-		timer_clear(p);
-		p->parked = false;
-		if (!session_turn(p, NULL, turn, true))
+	for (int rounds = 0; rounds < 16 && !p->broken && !p->closing && session_quick(p); rounds++)
+		if (!run_here(r, p))
 			return;
-		p->owner = OWNER_REACTOR;
-		arena_reset(turn);
-	}
 	settle(r, p);
 }
 
@@ -589,10 +624,8 @@ static void begin_drain(struct reactor *r, int grace_ms)
 static void come_home(struct reactor *r)
 {
 	struct list home;
-	uint64_t *notices, count;
-	ssize_t got = read(r->wake_fd, &count, sizeof count);
+	uint64_t *notices;
 
-	(void)got;
 	list_init(&home);
 	pthread_mutex_lock(&r->home_lock);
 	struct link *node;
@@ -604,7 +637,7 @@ static void come_home(struct reactor *r)
 	r->notice_count = r->notice_room = 0;
 	int drain_ms = r->drain_ms;
 	r->drain_ms = -1;
-	r->woken = false;
+	r->sleeps = false;
 	pthread_mutex_unlock(&r->home_lock);
 
 	for (size_t i = 0; i < notice_count; i++)
@@ -639,9 +672,9 @@ static void await_held(struct reactor *r)
 
 void reactor_run(struct reactor *r)
 {
-	struct arena *turn = arena_new(SESSION_TURN_MEMORY);
 	struct epoll_event events[EVENTS];
 
+	r->turn = arena_new(SESSION_TURN_MEMORY);
 	workers_start(r);
 	while (!r->draining || (r->count && clock_us() < r->drain_until_us)) {
 		int wait = timer_run(r, expire);
@@ -650,21 +683,19 @@ void reactor_run(struct reactor *r)
 		listeners_update(r);
 		if ((r->draining || r->accept_again_us) && wait > 50)
 			wait = 50; /* their ends have no event */
-		int n = epoll_wait(r->epoll_fd, events, EVENTS, wait);
-		bool home = false;
+		int n = epoll_wait(r->epoll_fd, events, EVENTS, fall_asleep(r) ? wait : 0);
 
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.ptr == NULL)
-				home = true;
+				wake_taken(r);
 			else if (events[i].data.u64 & LISTENER_TAG)
 				accept_sessions(
 				    r, r->listeners[events[i].data.u64 & ~LISTENER_TAG]);
 			else
-				serve(r, events[i].data.ptr, turn, events[i].events);
+				serve(r, events[i].data.ptr, events[i].events);
 		}
 		/* Last, because coming home may close sessions that this round's events still name. */
-		if (home)
-			come_home(r);
+		come_home(r);
 	}
 	gates_close(&r->gates);
 	await_held(r);
@@ -672,7 +703,9 @@ void reactor_run(struct reactor *r)
 	await_held(r);
 	come_home(r);
 	close_all(r);
-	arena_free(turn);
+	while (r->signallers)
+		sched_yield(); /* whoever ran the last one may still be on its way out of session_run */
+	arena_free(r->turn);
 	tls_thread_end();
 }
 

@@ -325,6 +325,8 @@ bool session_quick(struct session_private *p)
 	slice frame;
 	struct frame before = p->frame;
 
+	if (p->phase == PHASE_SECURE)
+		return tls_nearly_done(p->tls);
 	if (p->phase != PHASE_FRAMES || !protocol->quick || p->closing || p->s.out.n > SESSION_MARK)
 		return false;
 	enum frame_result result = peek_frame(p, &frame);
@@ -357,7 +359,7 @@ static struct gate *gate_of(struct session_private *p)
 	slice frame;
 
 	if (p->phase == PHASE_SECURE)
-		return p->reactor->handshake_gate;
+		return tls_nearly_done(p->tls) ? NULL : p->reactor->handshake_gate;
 	if (p->phase != PHASE_FRAMES || p->frame.kind != FRAME_LINE || !protocol->gate)
 		return NULL;
 	enum frame_result result = peek_frame(p, &frame);

@@ -58,14 +58,17 @@ enum turn {
 
 struct protocol {
 	const char *name; /* "smtp" */
-	/* Each runs in a worker unless said otherwise. */
-	enum turn (*open)(struct session *s); /* connected (and, on a TLS port, secured): greet */
+	/* Connected (and, on a TLS port, secured): greet. May run in the reactor: may not block, and has
+	 * no s->worker. */
+	enum turn (*open)(struct session *s);
+	/* After the handshake that TURN_STARTTLS asked for. As open. */
+	enum turn (*secured)(struct session *s);
+	/* The others run in a worker unless said otherwise. */
 	enum turn (*frame)(struct session *s, slice frame);
 	enum turn (*oversized)(
 	    struct session *s); /* a line longer than wanted; its rest is dropped */
 	enum turn (*more)(struct session *s);
 	enum turn (*resume)(struct session *s);
-	enum turn (*secured)(struct session *s); /* the handshake after TURN_STARTTLS is done */
 	/* Something happened to what session_watch names. May be NULL. */
 	enum turn (*notice)(struct session *s);
 	/* May the reactor's own thread call frame() with this? Only for what cannot block and needs no

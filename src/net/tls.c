@@ -30,6 +30,7 @@ struct tls {
 	char text[80];
 	char client[256]; /* the subject of its certificate */
 	int client_fault; /* X509_V_OK: none */
+	bool finished;    /* our Finished is sent */
 };
 
 /* Of an optional certificate: whatever is wrong with it is remembered, and nothing is refused. */
@@ -112,6 +113,17 @@ static int on_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_
 		}
 	}
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static void on_message(
+    int write, int version, int type, const void *message, size_t n, SSL *ssl, void *context)
+{
+	struct tls *t = SSL_get_app_data(ssl);
+
+	(void)version;
+	(void)context;
+	if (write && type == SSL3_RT_HANDSHAKE && n && *(const char *)message == SSL3_MT_FINISHED)
+		t->finished = true;
 }
 
 /* ---- tickets ---- */
@@ -226,6 +238,9 @@ static SSL_CTX *make_ssl(const struct tls_settings *settings)
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY |
 		/* our chain is what its file holds, never what the clients' authorities would add */
 		SSL_MODE_NO_AUTO_CHAIN);
+	/* a record's head and body in one read; what comes with it, too */
+	SSL_CTX_set_read_ahead(ssl, 1);
+	SSL_CTX_set_msg_callback(ssl, on_message);
 	SSL_CTX_set_client_hello_cb(ssl, on_hello, NULL);
 	SSL_CTX_set_tlsext_servername_callback(ssl, on_name);
 	if (settings->alpn)
@@ -353,7 +368,13 @@ enum tls_result tls_write(struct tls *t, slice data, size_t *written_out)
 
 bool tls_pending(const struct tls *t)
 {
-	return SSL_pending(t->ssl) > 0;
+	return SSL_has_pending(t->ssl);
+}
+
+bool tls_nearly_done(const struct tls *t)
+{
+	return t->finished && SSL_version(t->ssl) == TLS1_3_VERSION &&
+	    SSL_get_verify_mode(t->ssl) == SSL_VERIFY_NONE;
 }
 
 void tls_end(struct tls *t)

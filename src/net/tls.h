@@ -30,10 +30,13 @@ void tls_context_free(struct tls_context *c);
 struct tls *tls_new(struct tls_context *c, int fd);
 /* One step. TLS_FAILED: why holds OpenSSL's reason. */
 enum tls_result tls_handshake(struct tls *t, char *why, size_t why_size);
+/* Only the client's Finished is still awaited (TLS 1.3, RFC 8446 §4.4.4): the next step asks nobody, and
+ * judges no certificate. */
+bool tls_nearly_done(const struct tls *t);
 /* Reads at most n octets: TLS_DONE and *got_out, or what it waits for. */
 enum tls_result tls_read(struct tls *t, char *p, size_t n, size_t *got_out);
 enum tls_result tls_write(struct tls *t, slice data, size_t *written_out);
-/* Octets that were received and can be read without the socket. */
+/* Octets were received that the socket does not show any more; maybe not yet a whole record. */
 bool tls_pending(const struct tls *t);
 /* Sends close_notify, once, if it goes at once. */
 void tls_end(struct tls *t);

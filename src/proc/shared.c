@@ -14,6 +14,7 @@
 #define SLOTS   16384 /* a power of two */
 #define PROBES  16
 #define COLUMNS (ROLE_INSTANCES) /* smtp in the first half, imap in the second */
+#define WATCHES 16384            /* a power of two; keys that meet only cost a needless notice */
 #define STALE_S 3600             /* nothing open and nothing noted for so long: the slot is free */
 
 struct slot {
@@ -28,10 +29,13 @@ struct slot {
 struct shared_table {
 	struct hash_key secret;
 	struct slot slots[SLOTS];
+	_Atomic int watching; /* columns of imap in use: those below */
+	_Atomic uint32_t watched[COLUMNS / 2][WATCHES];
 };
 
 static struct shared_table *table;
 static int column;
+static _Atomic uint32_t *watches; /* of this process; NULL: it has none */
 
 int shared_create(void)
 {
@@ -49,6 +53,20 @@ int shared_create(void)
 	return fd;
 }
 
+/* Nobody of the process that had this column before waits any more. */
+static void watch_open(int mine)
+{
+	int columns = table->watching;
+
+	watches = table->watched[mine];
+	for (int i = 0; i < WATCHES; i++)
+		if (watches[i])
+			watches[i] = 0;
+	while (
+	    columns <= mine && !atomic_compare_exchange_weak(&table->watching, &columns, mine + 1))
+		;
+}
+
 bool shared_open(int fd, enum role me, int instance)
 {
 	void *p =
@@ -64,6 +82,8 @@ bool shared_open(int fd, enum role me, int instance)
 	for (int i = 0; i < SLOTS; i++)
 		if (table->slots[i].key)
 			table->slots[i].open[column] = 0;
+	if (me == ROLE_IMAP)
+		watch_open(column - COLUMNS / 2);
 	return true;
 }
 
@@ -245,4 +265,28 @@ int shared_noted(uint64_t key, int window_s)
 		return 0;
 	turn_window(slot, now / window_s);
 	return slot->noted + (int)(slot->noted_before * (window_s - now % window_s) / window_s);
+}
+
+/* ---- who waits ---- */
+
+static size_t watch_of(uint64_t key)
+{
+	return key * 0x9e3779b97f4a7c15u >> 32 & (WATCHES - 1);
+}
+
+void shared_watch(uint64_t key, bool on)
+{
+	if (watches && on)
+		watches[watch_of(key)]++;
+	else if (watches && watches[watch_of(key)])
+		watches[watch_of(key)]--;
+}
+
+bool shared_watched(uint64_t key)
+{
+	bool watched = !table;
+
+	for (int i = 0; !watched && i < table->watching; i++)
+		watched = table->watched[i][watch_of(key)] > 0;
+	return watched;
 }

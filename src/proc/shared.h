@@ -51,4 +51,10 @@ void shared_note(uint64_t key, int window_s);
 /* How many there were in the last window_s seconds, about: the last window counts by its share. */
 int shared_noted(uint64_t key, int window_s);
 
+/* A session of this process waits for news under this key, or waits no longer. */
+void shared_watch(uint64_t key, bool on);
+/* Might anybody wait for it, in any process? Who changes first and asks then misses nobody who watches
+ * first and looks then. */
+bool shared_watched(uint64_t key);
+
 #endif

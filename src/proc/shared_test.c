@@ -124,6 +124,54 @@ static void a_full_table_limits_nobody_and_breaks_nothing(void **state)
 		shared_end(key);
 }
 
+/* A process imap.INSTANCE that watches the key, and says so, until it is killed. */
+static pid_t watcher(uint64_t key, int instance)
+{
+	int ready[2];
+	char c;
+
+	assert_int_equal(pipe(ready), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		shared_open(fd, ROLE_IMAP, instance);
+		if (key)
+			shared_watch(key, true);
+		if (write(ready[1], "r", 1) == 1)
+			pause();
+		_exit(0);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+}
+
+static void whoever_waits_is_known_to_all_until_its_process_has_a_successor(void **state)
+{
+	(void)state;
+	assert_false(shared_watched(4711));
+	pid_t first = watcher(4711, 0), second = watcher(4711, 3);
+	assert_true(shared_watched(4711));
+	assert_false(shared_watched(4712));
+	end(first);
+	first = watcher(0, 0);
+	assert_true(shared_watched(4711)); /* the second one is there */
+	end(second);
+	second = watcher(4712, 3);
+	assert_false(shared_watched(4711));
+	assert_true(shared_watched(4712));
+	end(first);
+	end(second);
+}
+
 static void of_ipv6_the_network_counts(void **state)
 {
 	char out[64];
@@ -140,6 +188,7 @@ int main(void)
 		cmocka_unit_test(what_is_open_is_limited),
 		cmocka_unit_test(a_limit_holds_over_all_processes_and_the_dead_do_not_count),
 		cmocka_unit_test(events_are_counted_for_a_while),
+		cmocka_unit_test(whoever_waits_is_known_to_all_until_its_process_has_a_successor),
 		cmocka_unit_test(of_ipv6_the_network_counts),
 		cmocka_unit_test(a_full_table_limits_nobody_and_breaks_nothing),
 	};

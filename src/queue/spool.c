@@ -52,9 +52,11 @@ struct spool {
 	int fd; /* the open segment; -1: none yet */
 	uint64_t segment, end;
 	struct segment_head head; /* of the open segment; written with its first record */
-	pthread_mutex_t lock;     /* waiting, stopping, last_id */
+	pthread_mutex_t lock;     /* waiting, committing, thread_turn, stopping, last_id */
 	pthread_cond_t there;
 	struct list waiting;
+	bool committing;  /* somebody writes a group; the rest of this struct's files are his */
+	bool thread_turn; /* it is the thread */
 	bool stopping;
 	uint64_t last_id;
 	uint64_t last_of_others; /* the highest id that was there before this process */
@@ -293,20 +295,7 @@ bool spool_write(struct spool_message *m, slice data, struct error *error)
 	    refused(m->spool, "a large message is not written", error);
 }
 
-void spool_commit(
-    struct spool_message *m, void (*done)(void *, const struct spool_result *), void *context)
-{
-	struct spool *s = m->spool;
-
-	m->done = done;
-	m->context = context;
-	pthread_mutex_lock(&s->lock);
-	list_push(&s->waiting, &m->link);
-	pthread_cond_signal(&s->there);
-	pthread_mutex_unlock(&s->lock);
-}
-
-/* ---- the commit thread ---- */
+/* ---- commits ---- */
 
 /* What was not synced may or may not be there: this process can promise nothing any more, and a
  * successor looks at the file anew. */
@@ -486,25 +475,66 @@ static void commit_group(struct spool *s, struct spool_message **group, size_t n
 	}
 }
 
+/* Who is committing writes what waits, in one group. */
+static void commit_waiting(struct spool *s)
+{
+	struct spool_message *group[GROUP_MOST] = { NULL };
+	struct link *node;
+	size_t n = 0;
+
+	pthread_mutex_lock(&s->lock);
+	while (n < GROUP_MOST && (node = list_pop(&s->waiting)))
+		group[n++] = LIST_OF(node, struct spool_message, link);
+	pthread_mutex_unlock(&s->lock);
+	commit_group(s, group, n);
+}
+
+/* The lock is held: what came meanwhile is the thread's, so that nobody who brings a message writes for
+ * others without end. */
+static void pass_on(struct spool *s)
+{
+	s->thread_turn = s->committing = !list_empty(&s->waiting);
+	if (s->thread_turn)
+		pthread_cond_signal(&s->there);
+}
+
 static void *commit_thread(void *argument)
 {
 	struct spool *s = argument;
-	struct spool_message *group[GROUP_MOST];
 
+	pthread_mutex_lock(&s->lock);
 	for (;;) {
-		size_t n = 0;
-		struct link *node;
-
-		pthread_mutex_lock(&s->lock);
-		while (list_empty(&s->waiting) && !s->stopping)
+		while (!s->thread_turn && !s->stopping)
 			pthread_cond_wait(&s->there, &s->lock);
-		while (n < GROUP_MOST && (node = list_pop(&s->waiting)))
-			group[n++] = LIST_OF(node, struct spool_message, link);
+		if (!s->thread_turn)
+			break;
 		pthread_mutex_unlock(&s->lock);
-		if (n == 0)
-			return NULL;
-		commit_group(s, group, n);
+		commit_waiting(s);
+		pthread_mutex_lock(&s->lock);
+		pass_on(s);
 	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+void spool_commit(
+    struct spool_message *m, void (*done)(void *, const struct spool_result *), void *context)
+{
+	struct spool *s = m->spool;
+
+	m->done = done;
+	m->context = context;
+	pthread_mutex_lock(&s->lock);
+	list_push(&s->waiting, &m->link);
+	bool mine = !s->committing;
+	s->committing = true;
+	pthread_mutex_unlock(&s->lock);
+	if (!mine)
+		return;
+	commit_waiting(s);
+	pthread_mutex_lock(&s->lock);
+	pass_on(s);
+	pthread_mutex_unlock(&s->lock);
 }
 
 void spool_start(struct spool *spool)

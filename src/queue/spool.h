@@ -1,14 +1,15 @@
 /*
  * spool: the accepting side of the queue, in each smtp process.
  *
- * What is accepted is appended to a segment file that only this process writes. One commit thread
- * gathers all messages that wait into one write and one fdatasync; only then each is answered. A sync
+ * What is accepted is appended to a segment file that only this process writes. Whoever
+ * brings a message while nobody commits writes and syncs it himself; what comes meanwhile a thread gathers
+ * into one write and one fdatasync. Only then each is answered. A sync
  * that fails ends the process without an answer: nobody was told 250. A full disk answers with a
  * temporary error and leaves no half record.
  *
  *     struct spool_message *m = spool_begin(spool, envelope, size_limit);
  *     spool_write(m, chunk, &error);            (again and again)
- *     spool_commit(m, committed, context);      (committed() is called from another thread)
+ *     spool_commit(m, committed, context);      (committed() is called, maybe by another thread)
  *
  * Messages above SPOOL_ALONE octets go, as they come, into a file of their own with one record. The
  * role queue is told of each record (spool_announce) until it has said that it knows; when it was
@@ -30,7 +31,7 @@ struct spool_message;
 /* Opens (and makes) this process's own folder; removes what a predecessor left half written there. The
  * process's number is part of every id. */
 struct spool *spool_open(const char *folder, int process, struct peers *peers, struct error *error);
-/* Starts the commit thread; after the sandbox is locked. */
+/* Starts the thread that commits what gathers; after the sandbox is locked. */
 void spool_start(struct spool *spool);
 /* The channel to the role queue is there (again); from the thread of peers_run, or before it. */
 void spool_reconnect(struct spool *spool);
@@ -55,8 +56,8 @@ struct spool_result {
 	uint64_t segment, place; /* ok: its id */
 };
 
-/* Hands the message to the commit thread, which calls done, once, with a result that lives during the
- * call, and frees the message. */
+/* Writes and syncs the message, or leaves it to whoever is at it: then, maybe before this returns, done is
+ * called, once, with a result that lives during the call, and the message is freed. */
 void spool_commit(struct spool_message *m,
     void (*done)(void *context, const struct spool_result *result), void *context);
 

@@ -179,6 +179,29 @@ static void *commit_many(void *argument)
 	return NULL;
 }
 
+static void note(void *context, const struct spool_result *result)
+{
+	*(bool *)context = result->ok;
+}
+
+static void whoever_is_alone_commits_for_himself(void **state)
+{
+	struct place *p = *state;
+	struct error error;
+	bool done = false;
+
+	/* A spool of its own, whose thread is never started. */
+	char own[60];
+	snprintf(own, sizeof own, "%s/alone", p->folder);
+	struct spool *spool = spool_open(own, 7, p->peers, &error);
+	assert_non_null(spool);
+	struct spool_message *m = spool_begin(spool, SLICE(""), 100);
+	assert_true(spool_write(m, SLICE("text\r\n"), &error));
+	spool_commit(m, note, &done);
+	assert_true(done);
+	spool_free(spool);
+}
+
 static void eight_threads_commit_together(void **state)
 {
 	struct place *p = *state;
@@ -460,6 +483,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_envelope_reads_as_it_was_written),
 		WITH_PLACE(messages_are_read_back_as_they_were),
+		WITH_PLACE(whoever_is_alone_commits_for_himself),
 		WITH_PLACE(eight_threads_commit_together),
 		WITH_PLACE(a_large_message_has_a_file_of_its_own),
 		WITH_PLACE(the_limit_is_kept),

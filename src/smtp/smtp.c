@@ -23,7 +23,8 @@ static const struct command commands[] = {
 	{ "HELP", cmd_help, WHEN_QUICK, "5321 4.1.1.8" },
 	{ "EXPN", cmd_expn, 0, "5321 4.1.1.7" },
 	{ "BDAT", cmd_bdat, 0, "3030 2" }, /* it counts its octets out before it complains */
-	{ "STARTTLS", cmd_starttls, WHEN_NO_TX, "3207" }, /* some clients greet only afterwards */
+	{ "STARTTLS", cmd_starttls, WHEN_NO_TX | WHEN_QUICK,
+	    "3207" }, /* some greet only afterwards */
 	{ "XCLIENT", cmd_xclient, WHEN_NO_TX, "Postfix XCLIENT_README" },
 	{ "AUTH", cmd_auth, WHEN_HELLO | WHEN_NO_TX, "4954" },
 };
@@ -285,7 +286,6 @@ static enum turn secured(struct session *s)
 	struct smtp *smtp = s->state;
 
 	smtp_reset(smtp);
-	log_info("secured", kv_str("s", s->id), kv_str("tls", session_tls_text(s)));
 	expect_line(s);
 	return TURN_NEXT;
 }

@@ -33,14 +33,6 @@ struct store_host {
 	unsigned max_errors, max_login_failures;
 };
 
-/* The key that a session watches (session_watch) and that the role names (reactor_notice) for each
- * notice. */
-static inline uint64_t store_watch_key(int64_t account, int64_t mailbox)
-{
-	/* Odd multiplier: mailboxes of one account never meet; two accounts' meeting only costs a look. */
-	return ((uint64_t)account << 24 ^ (uint64_t)mailbox) * 2 + 1;
-}
-
 /* What an authentication of this session works with. */
 static inline struct sasl_host store_sasl_host(const struct store_host *host, struct session *s)
 {

@@ -86,6 +86,14 @@ struct store_notice {
 	int64_t account, mailbox, modseq;
 };
 
+/* The key that a session watches (session_watch) and that the role names (reactor_notice) for each
+ * notice. */
+static inline uint64_t store_watch_key(int64_t account, int64_t mailbox)
+{
+	/* Odd multiplier: mailboxes of one account never meet; two accounts' meeting only costs a look. */
+	return ((uint64_t)account << 24 ^ (uint64_t)mailbox) * 2 + 1;
+}
+
 struct store_mailbox {
 	int64_t id;
 	slice name;    /* UTF-8, levels separated by "/" */
