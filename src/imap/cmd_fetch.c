@@ -11,6 +11,8 @@ struct fetching {
 	struct fetch_items items;
 	struct uid_set *uids;
 	int64_t since; /* only what has a higher modseq; -1: all */
+	bool wants_vanished;
+	struct uid_set *vanished; /* since then, still to tell */
 	struct rows rows;
 	struct uid_set seen; /* of the batch: got \Seen by this FETCH */
 	uint32_t told;       /* messages */
@@ -192,9 +194,10 @@ static void row_begin(struct imap *im, struct fetching *f)
 	buf_addf(&im->s->out, "* %u FETCH (", uid_set_position(&im->view.uids, f->rows.row->uid));
 	f->begun = f->first = true;
 	f->item = 0;
-	if (im->uid && !f->items.has_uid)
-		item_write(im, f, &uid);
 	bool seen = uid_set_contains(&f->seen, f->rows.row->uid);
+	/* RFC 7162 §3.2.4 */
+	if ((im->uid || (seen && im->qresync)) && !f->items.has_uid)
+		item_write(im, f, &uid);
 	if (!f->items.has_flags && seen)
 		item_write(im, f, &flags);
 	/* CHANGEDSINCE asks for it too (RFC 7162 §3.1.4.1). */
@@ -227,6 +230,8 @@ static struct imap_reply fetch_step(struct imap *im, void *context)
 {
 	struct fetching *f = context;
 
+	if (f->vanished && !view_vanished(im, f->vanished, true))
+		return imap_reply_more();
 	while (!f->failed.text) {
 		if (imap_full(im))
 			return imap_reply_more();
@@ -244,28 +249,50 @@ static struct imap_reply fetch_step(struct imap *im, void *context)
 	return imap_reply_ok("fetched");
 }
 
-/* fetch-modifiers = SP "(" "CHANGEDSINCE" SP mod-sequence-value ")"   RFC 7162 §3.1.4.1 */
+/* fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"   RFC 7162 §3.1.4.1, §3.2.6 */
+static void modifier_parse(struct cursor *args, struct fetching *f)
+{
+	if (cursor_try(args, SLICE("VANISHED")))
+		f->wants_vanished = true;
+	else if (cursor_try(args, SLICE("CHANGEDSINCE ")))
+		f->since = (int64_t)cursor_number(args, INT64_MAX, "modseq");
+	else
+		cursor_fail(args, "CHANGEDSINCE or VANISHED");
+}
+
+/* fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")" */
 static void modifiers_parse(struct cursor *args, struct fetching *f)
 {
 	f->since = -1;
 	if (!cursor_try(args, SLICE(" (")))
 		return;
-	if (!cursor_try(args, SLICE("CHANGEDSINCE ")))
-		cursor_fail(args, "CHANGEDSINCE");
-	f->since = (int64_t)cursor_number(args, INT64_MAX, "modseq");
+	do
+		modifier_parse(args, f);
+	while (cursor_try_char(args, ' '));
 	cursor_char(args, ')', "')'");
 }
 
-/* Leaves only those that changed. */
-static bool choose_changed(struct imap *im, struct fetching *f, struct error *error)
+/* Leaves only those that changed; and says which are gone of those that the command names. */
+static bool choose_changed(
+    struct imap *im, struct fetching *f, const struct sequence *sequence, struct error *error)
 {
-	struct uid_set *changed = imap_set(im), vanished = { 0 };
+	struct uid_set *changed = imap_set(im), *vanished = imap_set(im), *named = imap_set(im);
 	struct store_mailbox mailbox;
 
 	bool ok = store_changed(imap_store(im), im->account, im->view.mailbox, f->since, 1,
-	    im->arena, &mailbox, changed, &vanished, error);
-	uid_set_free(&vanished);
+	    im->arena, &mailbox, changed, vanished, error);
 	uid_set_intersect(f->uids, changed);
+	if (!f->wants_vanished)
+		return ok;
+	/* "*" may be a message that is gone. */
+	if (sequence->saved)
+		uid_set_add_all(named, &im->view.saved);
+	else
+		sequence_named(sequence, im->view.uidnext - 1, named);
+	uid_set_intersect(vanished, named);
+	uid_set_remove_all(vanished, &im->view.uids);
+	uid_set_remove(vanished, im->view.uidnext, UINT32_MAX);
+	f->vanished = vanished;
 	return ok;
 }
 
@@ -285,13 +312,16 @@ struct imap_reply imap_cmd_fetch(struct imap *im, struct cursor *args)
 	modifiers_parse(args, f);
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
+	if (f->wants_vanished && (f->since < 0 || !im->uid || !im->qresync))
+		return imap_reply_bad(
+		    im, "VANISHED goes with UID FETCH and CHANGEDSINCE, after ENABLE QRESYNC");
 	buf_init(&f->text, IMAP_MESSAGE);
 	arena_defer(im->arena, fetching_free, f);
 	if (!imap_resolve(im, &sequence, &f->uids, &reply))
 		return reply;
 	if (f->since >= 0 || f->items.has_modseq)
 		imap_condstore(im, true);
-	if (f->since >= 0 && !choose_changed(im, f, &error))
+	if (f->since >= 0 && !choose_changed(im, f, &sequence, &error))
 		return imap_reply_error(im, &error);
 	rows_begin(&f->rows, f->uids, f->items.heads);
 	im->job = (struct job){ .step = fetch_step, .context = f };

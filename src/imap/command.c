@@ -84,6 +84,9 @@ static enum turn command_answer(struct imap *im)
 {
 	struct imap_reply reply = im->reply;
 
+	if (reply.modseq && im->qresync && im->state == IMAP_SELECTED)
+		reply.code =
+		    arena_printf(im->arena, "HIGHESTMODSEQ %lld", (long long)im->view.modseq);
 	im->mistakes = reply.status == IMAP_BAD ? im->mistakes + 1 : 0;
 	imap_reply_write(im, im->tag, &reply);
 	if (im->mistakes >= imap_host.max_errors ||

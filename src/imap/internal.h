@@ -47,6 +47,8 @@ struct imap_reply {
 	const char *code; /* "READ-WRITE", NULL for none */
 	const char *text;
 	bool close, starttls;
+	bool
+	    modseq; /* the code says the highest that was told, to who knows QRESYNC (RFC 7162 §3.2.7) */
 };
 
 struct imap;
@@ -80,6 +82,7 @@ struct imap {
 	slice user; /* in the session's arena */
 	unsigned failed_logins, mistakes;
 	bool condstore;  /* modseqs are shown */
+	bool qresync;    /* VANISHED instead of EXPUNGE (RFC 7162 §3.2.3) */
 	bool identified; /* what it said with ID is in the log */
 	struct sasl sasl;
 	struct gather gather;

@@ -105,6 +105,7 @@ static bool add_message(struct delivery *d, struct target *t, const struct store
 		.modseq = d->modseq,
 		.size = (int64_t)m->content.n,
 		.received_us = m->received_us,
+		.saved_us = clock_wall_us(),
 		.body = d->next_body++ };
 
 	if (!need_uid(t, error))

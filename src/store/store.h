@@ -94,6 +94,7 @@ struct store_mailbox {
 	uint32_t uidvalidity, uidnext;
 	uint32_t recent; /* UIDs from here on were told to no session yet (RFC 3501 §2.3.2) */
 	int64_t modseq;  /* highest */
+	int64_t horizon; /* what happened up to this modseq is not noted any more */
 	int64_t messages, unseen, deleted, bytes;
 };
 
@@ -104,6 +105,7 @@ struct store_head {
 struct store_row {
 	uint32_t uid;
 	int64_t flags, modseq, size, received_us;
+	int64_t saved_us;       /* when it came into this mailbox (RFC 8514); 0: nobody knows */
 	int64_t body;           /* for store_head and store_body */
 	struct store_head head; /* when asked for */
 };
@@ -194,7 +196,8 @@ bool store_body(
     struct store *store, int64_t account, int64_t body, struct buf *out, struct error *error);
 /* What happened since modseq `since` to one who knew UIDs below uidnext. changed_out: UIDs from
  * uidnext on, and older ones whose flags changed (read them with store_rows). vanished_out: UIDs that
- * are gone, maybe more than the asker ever knew. uidnext 1: every message changed since.
+ * are gone, maybe more than the asker ever knew: where `since` is so long ago that removals are forgotten,
+ * all that the mailbox has not. uidnext 1: every message changed since.
  * mailbox_out: the mailbox at that moment (its modseq is the next `since`). */
 bool store_changed(struct store *store, int64_t account, int64_t mailbox, int64_t since,
     uint32_t uidnext, struct arena *arena, struct store_mailbox *mailbox_out,
