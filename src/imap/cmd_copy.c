@@ -73,7 +73,7 @@ static struct imap_reply copy_begin(struct imap *im, struct cursor *args, bool m
 	parse_space(args);
 	sequence_parse(args, im->arena, &sequence);
 	parse_space(args);
-	slice name = parse_mailbox(args, im->arena);
+	slice name = parse_mailbox(args, im->arena, im->utf8);
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
 	if (move && im->view.read_only)

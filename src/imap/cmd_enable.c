@@ -17,12 +17,31 @@ static bool qresync_enable(struct imap *im)
 	return fresh;
 }
 
+/* RFC 9051 §6.3.1, Appendix A */
+static bool rev2_enable(struct imap *im)
+{
+	bool fresh = !im->rev2;
+
+	im->rev2 = im->utf8 = true;
+	return fresh;
+}
+
+static bool utf8_enable(struct imap *im)
+{
+	bool fresh = !im->accepts_utf8;
+
+	im->accepts_utf8 = im->utf8 = true;
+	return fresh;
+}
+
 static const struct {
 	const char *name;
 	bool (*enable)(struct imap *im); /* true: it was not before */
 } capabilities[] = {
 	{ "CONDSTORE", condstore_enable },
 	{ "QRESYNC", qresync_enable },
+	{ "IMAP4rev2", rev2_enable },
+	{ "UTF8=ACCEPT", utf8_enable },
 };
 #define CAPABILITIES (sizeof capabilities / sizeof capabilities[0])
 

@@ -2,8 +2,13 @@
 
 #include "imap/fetch.h"
 #include "imap/parse.h"
+#include "imap/preview.h"
 #include "imap/rows.h"
 #include "mail/date.h"
+#include "mail/summary.h"
+
+/* Octets of a message that is read for a lazy PREVIEW (RFC 8970 §4.1). */
+#define LAZY_MAX (64 * 1024)
 
 /* A FETCH under way. Memory of a batch of rows and of one message lives beside the command's, so that
  * fetching a whole mailbox takes no more than one message. */
@@ -20,6 +25,7 @@ struct fetching {
 	bool begun;  /* the row's "(" is written */
 	size_t item; /* of the row */
 	bool first;
+	bool has_text;         /* of the row */
 	struct buf text, room; /* the message, header fields chosen from it */
 	struct arena *parts;
 	struct mime mime;
@@ -95,7 +101,8 @@ static bool text_read(struct imap *im, struct fetching *f)
 
 	arena_free(f->parts);
 	f->parts = NULL;
-	if (!f->items.texts)
+	f->has_text = f->items.texts || (f->items.lazy && f->rows.row->size <= LAZY_MAX);
+	if (!f->has_text)
 		return true;
 	if (store_body(imap_store(im), im->account, f->rows.row->body, &f->text, &error)) {
 		f->parts = arena_new(2 * (size_t)MIME_ARENA);
@@ -114,6 +121,20 @@ static void date_item(struct imap *im, int64_t received_us)
 	struct date date = { .seconds = received_us / 1000000 };
 
 	date_internal_write(&date, &im->s->out);
+}
+
+static void preview_item(struct imap *im, const struct fetching *f)
+{
+	struct buf words;
+
+	if (!f->has_text) {
+		buf_adds(&im->s->out, "NIL");
+		return;
+	}
+	buf_init(&words, PREVIEW_ROOM);
+	preview_write(imap_charsets(im), f->mime.root, &words);
+	imap_string_write(buf_slice(&words), &im->s->out);
+	buf_free(&words);
 }
 
 /* Announces the octets, which literal_send sends. An encoding that is not known makes NO of the answer
@@ -154,34 +175,69 @@ static bool literal_send(struct imap *im, struct fetching *f)
 	return true;
 }
 
-static void item_write(struct imap *im, struct fetching *f, const struct fetch_item *item)
+static void value_write(struct imap *im, struct fetching *f, enum fetch_kind kind)
 {
 	const struct store_row *row = f->rows.row;
 	struct buf *out = &im->s->out;
 
+	switch (kind) {
+	case FETCH_FLAGS:
+		imap_print_flags(im, row);
+		break;
+	case FETCH_UID:
+		buf_addf(out, "%u", row->uid);
+		break;
+	case FETCH_INTERNALDATE:
+		date_item(im, row->received_us);
+		break;
+	case FETCH_SAVEDATE:
+		if (row->saved_us)
+			date_item(im, row->saved_us);
+		else
+			buf_adds(out, "NIL");
+		break;
+	case FETCH_MODSEQ:
+		buf_addf(out, "(%lld)", (long long)row->modseq);
+		break;
+	case FETCH_SIZE:
+		buf_addf(out, "%lld", (long long)row->size);
+		break;
+	case FETCH_ENVELOPE:
+		buf_add(out, row->head.envelope);
+		break;
+	case FETCH_BODY:
+		buf_add(out, row->head.structure);
+		break;
+	case FETCH_BODYSTRUCTURE:
+		buf_add(out, row->head.bodystructure);
+		break;
+	case FETCH_EMAILID: /* a copy has the same body */
+		buf_addf(out, "(" IMAP_EMAIL_ID ")", (long long)row->body);
+		break;
+	case FETCH_THREADID:
+		buf_adds(out, "NIL");
+		break;
+	case FETCH_PREVIEW:
+		preview_item(im, f);
+		break;
+	case FETCH_SECTION:
+	case FETCH_BINARY:
+	case FETCH_BINARY_SIZE:
+		break;
+	}
+}
+
+static void item_write(struct imap *im, struct fetching *f, const struct fetch_item *item)
+{
 	if (!f->first)
-		buf_addc(out, ' ');
+		buf_addc(&im->s->out, ' ');
 	f->first = false;
 	if (item->kind >= FETCH_SECTION) {
 		section_item(im, f, item);
 		return;
 	}
-	buf_addf(out, "%s ", item->name);
-	if (item->kind == FETCH_FLAGS)
-		imap_print_flags(im, row);
-	else if (item->kind == FETCH_UID)
-		buf_addf(out, "%u", row->uid);
-	else if (item->kind == FETCH_INTERNALDATE)
-		date_item(im, row->received_us);
-	else if (item->kind == FETCH_MODSEQ)
-		buf_addf(out, "(%lld)", (long long)row->modseq);
-	else if (item->kind == FETCH_SIZE)
-		buf_addf(out, "%lld", (long long)row->size);
-	else if (item->kind == FETCH_ENVELOPE)
-		buf_add(out, row->head.envelope);
-	else
-		buf_add(
-		    out, item->kind == FETCH_BODY ? row->head.structure : row->head.bodystructure);
+	buf_addf(&im->s->out, "%s ", item->name);
+	value_write(im, f, item->kind);
 }
 
 /* What was not asked for but must be said: the UID in answers to UID FETCH, flags that changed. */

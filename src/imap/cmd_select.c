@@ -15,7 +15,8 @@ static void count_keywords(struct imap *im)
 		im->view.keyword_count += imap_keywords(im)[bit].n > 0;
 }
 
-/* The untagged answers of RFC 9051 §6.3.2, with RECENT and UNSEEN for RFC 3501 §6.3.1 clients. */
+/* The untagged answers of RFC 9051 §6.3.2, with RECENT and UNSEEN for RFC 3501 §6.3.1 clients, LIST
+ * for others. */
 static void tell_mailbox(struct imap *im, const struct store_mailbox *m, uint32_t unseen)
 {
 	struct buf *out = &im->s->out;
@@ -28,14 +29,22 @@ static void tell_mailbox(struct imap *im, const struct store_mailbox *m, uint32_
 		buf_adds(out, "()");
 	else
 		imap_print_flag_names(im, true);
-	buf_addf(out, "] kept\r\n* %u EXISTS\r\n* %u RECENT\r\n", uid_set_count(&v->uids),
-	    view_recent(v));
-	if (unseen && uid_set_position(&v->uids, unseen))
+	buf_addf(out, "] kept\r\n* %u EXISTS\r\n", uid_set_count(&v->uids));
+	if (!im->rev2)
+		buf_addf(out, "* %u RECENT\r\n", view_recent(v));
+	if (im->rev2) {
+		buf_adds(out, "* LIST () \"/\" ");
+		imap_print_mailbox(im, m->name);
+		buf_adds(out, "\r\n");
+	} else if (unseen && uid_set_position(&v->uids, unseen)) {
 		buf_addf(out, "* OK [UNSEEN %u] first one\r\n", uid_set_position(&v->uids, unseen));
+	}
 	buf_addf(out, "* OK [UIDVALIDITY %u] valid\r\n* OK [UIDNEXT %u] next\r\n", m->uidvalidity,
 	    m->uidnext);
 	/* A modseq of 0 is none (RFC 7162 §3.1.2.1); a mailbox is made with one. */
-	buf_addf(out, "* OK [HIGHESTMODSEQ %lld] highest\r\n", (long long)m->modseq);
+	buf_addf(out,
+	    "* OK [HIGHESTMODSEQ %lld] highest\r\n* OK [MAILBOXID (" IMAP_MAILBOX_ID ")] id\r\n",
+	    (long long)m->modseq, (long long)m->id);
 }
 
 static bool view_open(
@@ -120,7 +129,7 @@ static struct imap_reply select_begin(struct imap *im, struct cursor *args, bool
 	struct imap_reply reply;
 
 	parse_space(args);
-	slice name = parse_mailbox(args, im->arena);
+	slice name = parse_mailbox(args, im->arena, im->utf8);
 	parameters_parse(im, args, s);
 	s->read_only = read_only;
 	if (!cursor_done(args))

@@ -1,6 +1,9 @@
 /* CAPABILITY, NOOP, LOGOUT, STARTTLS, NAMESPACE: the small ones that need no mailbox. */
 #include "imap/internal.h"
 
+/* Each login keeps a little until the connection ends. */
+#define LOGOUTS_MAX 1000
+
 /* capability = "CAPABILITY"   RFC 9051 §6.1.1 */
 struct imap_reply imap_cmd_capability(struct imap *im, struct cursor *args)
 {
@@ -25,6 +28,19 @@ struct imap_reply imap_cmd_logout(struct imap *im, struct cursor *args)
 		return imap_reply_syntax(im, args);
 	buf_adds(&im->s->out, "* BYE until next time\r\n");
 	return (struct imap_reply){ .status = IMAP_OK, .text = "done", .close = true };
+}
+
+/* unauthenticate = "UNAUTHENTICATE"   RFC 8437 §2: all that a login, ENABLE and SELECT did is undone; TLS and
+ * compression stay (its §3) */
+struct imap_reply imap_cmd_unauthenticate(struct imap *im, struct cursor *args)
+{
+	if (!cursor_done(args))
+		return imap_reply_syntax(im, args);
+	if (im->logouts == LOGOUTS_MAX)
+		return imap_reply_no("LIMIT", "too many logins on one connection");
+	log_info("imap.logout", kv_str("s", im->s->id), kv_text("user", im->user));
+	imap_logged_out(im);
+	return imap_reply_ok("who are you");
 }
 
 /* "STARTTLS"   RFC 9051 §6.2.1 */

@@ -171,11 +171,11 @@ static void list_selects_and_returns(void **state)
 {
 	int fd = mailbox(0);
 
-	talk(fd, "a create a/b (use (\\sent \\archive))\r\n", "a OK created\r\n");
+	until(fd, "a create a/b (use (\\sent \\archive))\r\n", "a OK [MAILBOXID (F");
 	talk(fd, "a create x (use (\\all))\r\n", "a NO [USEATTR] no mailbox can have that use\r\n");
 	talk(fd, "a create x (frog)\r\n", "a BAD expected USE ( at column 13\r\n");
-	talk(fd, "a create a.c\r\n", "a OK created\r\n");
-	talk(fd, "a create d/e\r\n", "a OK created\r\n");
+	until(fd, "a create a.c\r\n", "a OK [MAILBOXID (F");
+	until(fd, "a create d/e\r\n", "a OK [MAILBOXID (F");
 	talk(fd, "a subscribe a/b\r\n", "a OK done\r\n");
 	talk(fd, "a subscribe d/e\r\n", "a OK done\r\n");
 	talk(fd, "a delete d/e\r\n", "a OK deleted\r\n");

@@ -31,7 +31,7 @@ static void select_again(int fd, const char *parameters, const char *hear)
 
 	snprintf(
 	    say, sizeof say, "a select inbox (qresync (%u %s))\r\n", uidvalidity(fd), parameters);
-	until(fd, say, "* OK [HIGHESTMODSEQ ");
+	until(fd, say, "* OK [MAILBOXID ");
 	server_hear(fd, hear);
 }
 
@@ -70,6 +70,7 @@ static void select_tells_what_happened_since(void **state)
 	    "a OK [READ-WRITE] selected\r\n");
 	/* Of another mailbox of this name. */
 	until(fd, "a examine inbox (qresync (1 7))\r\n", "* OK [HIGHESTMODSEQ 10]");
+	until(fd, "", "* OK [MAILBOXID ");
 	server_hear(fd, "a OK [READ-ONLY] selected\r\n");
 	close(fd);
 }
@@ -124,7 +125,7 @@ static void others_removals_are_told_by_uid(void **state)
 	talk(two, "done\r\n", "a OK idled\r\n");
 	talk(two, "a fetch 1:* uid\r\n",
 	    "* 1 FETCH (UID 2)\r\n* 2 FETCH (UID 4)\r\na OK fetched\r\n");
-	talk(one, "a create x\r\n", "a OK created\r\n");
+	until(one, "a create x\r\n", "a OK [MAILBOXID (F");
 	until(two, "a move 1 x\r\n", "* OK [COPYUID ");
 	server_hear(two, "* VANISHED 2\r\na OK [HIGHESTMODSEQ 9] moved\r\n");
 	/* Numbers stay while a command counts by them. */

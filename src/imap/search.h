@@ -35,7 +35,7 @@ enum search_kind {
 	SEARCH_HEADER,
 	SEARCH_BODY,
 	SEARCH_TEXT,
-	SEARCH_BEFORE, /* INTERNALDATE, in days */
+	SEARCH_BEFORE, /* INTERNALDATE, in days; ORDER of these three: before, on, since */
 	SEARCH_ON,
 	SEARCH_SINCE,
 	SEARCH_SENTBEFORE, /* the Date field */
@@ -45,6 +45,10 @@ enum search_kind {
 	SEARCH_SMALLER,
 	SEARCH_OLDER, /* RFC 5032 */
 	SEARCH_YOUNGER,
+	SEARCH_EMAILID,     /* RFC 8474 §6 */
+	SEARCH_SAVEDBEFORE, /* RFC 8514 §4.3 */
+	SEARCH_SAVEDON,
+	SEARCH_SAVEDSINCE,
 	SEARCH_MODSEQ,  /* RFC 7162 §3.1.5 */
 	SEARCH_SUBJECT, /* of the envelope (RFC 9051 §6.4.4) */
 	SEARCH_FROM,

@@ -90,7 +90,7 @@ static void text_write(
 	buf_free(&charset);
 }
 
-static void leaf_write(struct charsets *charsets, const struct part *part, struct buf *out)
+void search_text_leaf_write(struct charsets *charsets, const struct part *part, struct buf *out)
 {
 	enum encoding encoding = encoding_of(part->encoding, NULL);
 	bool text = part_is(part, "text", NULL);
@@ -108,8 +108,7 @@ static void leaf_write(struct charsets *charsets, const struct part *part, struc
 	buf_addc(out, '\n');
 }
 
-/* The part after this one, children first; NULL at the end. */
-static const struct part *part_after(const struct part *part)
+const struct part *search_text_part_after(const struct part *part)
 {
 	if (part->children)
 		return part->children;
@@ -127,11 +126,11 @@ void search_text_write(
 	mime_parse(message, arena, &mime);
 	header_write(charsets, mime.root->header, out);
 	*body_at_out = out->n;
-	for (const struct part *part = mime.root; part; part = part_after(part)) {
+	for (const struct part *part = mime.root; part; part = search_text_part_after(part)) {
 		if (part != mime.root)
 			header_write(charsets, part->header, out);
 		if (!part->children)
-			leaf_write(charsets, part, out);
+			search_text_leaf_write(charsets, part, out);
 	}
 	fold(out->p, out->n);
 	arena_free(arena);

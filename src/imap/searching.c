@@ -190,7 +190,14 @@ static bool charset_known_here(slice name)
 bool searching_parse(
     struct searching *s, struct cursor *args, bool bare, struct imap_reply *reply_out)
 {
-	if (bare || cursor_try(args, SLICE("CHARSET "))) {
+	bool named = !bare && cursor_try(args, SLICE("CHARSET "));
+
+	if (named && s->im->accepts_utf8) {
+		/* RFC 6855 §3 */
+		*reply_out = imap_reply_bad(s->im, "no CHARSET after ENABLE UTF8=ACCEPT");
+		return false;
+	}
+	if (bare || named) {
 		slice charset = parse_astring(args, s->im->arena);
 
 		parse_space(args);

@@ -21,7 +21,8 @@ void view_claim(struct imap *im, const struct store_mailbox *now)
 	uint32_t from = now->recent, to = now->uidnext;
 	struct error error;
 
-	if (from >= to)
+	/* RFC 9051 knows no recent messages: they are left to sessions that do. */
+	if (from >= to || im->rev2)
 		return;
 	if (!v->read_only &&
 	    !store_claim_recent(imap_store(im), im->account, v->mailbox, &from, &to, &error))
@@ -89,7 +90,8 @@ enum view_found view_sync_begin(struct imap *im, bool may_expunge)
 	struct view_sync *sync = &im->sync;
 	struct error error;
 
-	*sync = (struct view_sync){ .arena = arena_new(IMAP_COMMAND_MEMORY) };
+	*sync = (struct view_sync){ .arena = arena_new(IMAP_COMMAND_MEMORY),
+		.new_first = sync->new_first };
 	enum view_found found = look(im, &error);
 	if (found == VIEW_CHANGED &&
 	    !store_changed(imap_store(im), im->account, v->mailbox, v->modseq, v->uidnext,
@@ -208,6 +210,10 @@ bool view_sync_step(struct imap *im)
 	struct view *v = &im->view;
 	struct error error;
 
+	if (sync->new_first) {
+		sync->new_first = false;
+		tell_new(im);
+	}
 	if (!view_expunge(im, &sync->vanished))
 		return false;
 	if (!sync->counted) {

@@ -38,6 +38,7 @@ struct view_sync {
 	struct uid_set changed, vanished;
 	struct rows rows; /* of those changed */
 	bool counted;
+	bool new_first; /* EXISTS before EXPUNGE (RFC 8508 §3.3); set before the begin */
 };
 
 enum view_found { VIEW_SAME, VIEW_CHANGED, VIEW_LOST };

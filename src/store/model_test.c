@@ -147,6 +147,38 @@ static void do_copy(struct world *w, struct model_box *b)
 	uid_set_free(&copies);
 }
 
+static void do_replace(struct world *w, struct model_box *b)
+{
+	struct model_box *to = &w->box[rand() % BOXES];
+	struct store_message m = message_of(names[to - w->box], 0, SLICE("new"));
+	uint32_t uid = 1 + (uint32_t)rand() % b->next;
+	struct store_notice notices[2];
+	struct store_result result;
+	size_t n;
+
+	if (!has_room(to, 1))
+		return;
+	m.segment = STORE_NO_SEGMENT;
+	m.flags = random_flags();
+	if (!b->there[uid]) {
+		assert_false(store_replace(
+		    w->f->store, ACCOUNT, &m, b->id, uid, &result, notices, &n, &w->f->error));
+		assert_int_equal(w->f->error.fault, FAULT_ABSENT);
+		assert_int_equal(n, 0);
+		return;
+	}
+	assert_true(store_replace(
+	    w->f->store, ACCOUNT, &m, b->id, uid, &result, notices, &n, &w->f->error));
+	assert_int_equal(n, to == b ? 1 : 2);
+	assert_int_equal(result.uid, to->next);
+	b->there[uid] = false;
+	add_to_model(to, m.flags, 3);
+	m.mailbox = SLICE("nowhere");
+	assert_true(store_replace(
+	    w->f->store, ACCOUNT, &m, b->id, uid, &result, notices, &n, &w->f->error));
+	assert_true(result.outcome == STORE_NO_MAILBOX && n == 0);
+}
+
 static void check_counters(struct world *w, const struct model_box *b)
 {
 	struct store_mailbox m = status(w->f, b->id);
@@ -255,7 +287,7 @@ static void follow(struct world *w, int i)
 static void random_step(struct world *w)
 {
 	static void (*const steps[])(struct world *, struct model_box *) = { do_deliver, do_deliver,
-		do_flags, do_flags, do_expunge, do_copy };
+		do_flags, do_flags, do_expunge, do_copy, do_replace };
 	struct model_box *b = &w->box[rand() % BOXES];
 	bool more;
 

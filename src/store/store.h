@@ -133,6 +133,13 @@ bool store_deliver(struct store *store, int64_t account, const struct store_mess
     size_t n, int64_t low_segment, struct store_result *results_out,
     struct store_notice *notices_out, size_t *notice_count_out, struct error *error);
 
+/* Stores one message that is not from the queue, and removes another, in one transaction (RFC 8508). Nothing is done
+ * where the message's mailbox is not there (STORE_NO_MAILBOX), or the one to remove is not (FAULT_ABSENT).
+ * notices_out has room for 2. */
+bool store_replace(struct store *store, int64_t account, const struct store_message *message,
+    int64_t mailbox, uint32_t uid, struct store_result *result_out,
+    struct store_notice *notices_out, size_t *notice_count_out, struct error *error);
+
 /* In the order of their names. */
 bool store_mailbox_list(struct store *store, int64_t account, struct arena *arena,
     struct store_mailbox **mailboxes_out, size_t *count_out, struct error *error);

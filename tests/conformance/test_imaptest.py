@@ -13,7 +13,7 @@ DIFFERENT = {
     "append-binary": "line 35",
     "catenate": "CATENATE",
     "catenate-multiappend": "CATENATE",
-    "notify": "NOTIFY QRESYNC",
+    "notify": "NOTIFY",
     "search-context-update": "CONTEXT=SEARCH",
     "search-context-update2": "CONTEXT=SEARCH",
     "search-context-update3": "CONTEXT=SEARCH",
