@@ -1,6 +1,8 @@
 /* CAPABILITY, NOOP, LOGOUT, STARTTLS, NAMESPACE: the small ones that need no mailbox. */
 #include "imap/internal.h"
 
+#include "imap/parse.h"
+
 /* Each login keeps a little until the connection ends. */
 #define LOGOUTS_MAX 1000
 
@@ -50,9 +52,32 @@ struct imap_reply imap_cmd_starttls(struct imap *im, struct cursor *args)
 		return imap_reply_syntax(im, args);
 	if (session_secure(im->s))
 		return imap_reply_bad(im, "TLS is up already");
+	/* TLS goes below compression, and cannot be put there any more (after UNAUTHENTICATE). */
+	if (session_compressed(im->s))
+		return imap_reply_bad(im, "the connection is compressed already");
 	if (im->s->listener->tls != LISTENER_STARTTLS)
 		return imap_reply_no("CANNOT", "no TLS here");
 	return (struct imap_reply){ .status = IMAP_OK, .text = "shake hands", .starttls = true };
+}
+
+/* compress = "COMPRESS" SP "DEFLATE"   RFC 4978 §3 */
+struct imap_reply imap_cmd_compress(struct imap *im, struct cursor *args)
+{
+	parse_space(args);
+	slice algorithm = parse_atom(args, "DEFLATE");
+	if (!cursor_done(args))
+		return imap_reply_syntax(im, args);
+	if (!slice_eq_nocase(algorithm, SLICE("DEFLATE")))
+		return imap_reply_bad(im, "DEFLATE is the only algorithm");
+	if (!imap_host.compress)
+		return imap_reply_no("CANNOT", "compression is switched off here");
+	if (session_compressed(im->s))
+		return imap_reply_no("COMPRESSIONACTIVE", "DEFLATE is in use already");
+	if (!session_compress(im->s))
+		return imap_reply_no("UNAVAILABLE", "no memory for that now");
+	return (struct imap_reply){
+		.status = IMAP_OK, .text = "compress from now on", .compress = true
+	};
 }
 
 /* namespace-command = "NAMESPACE"   RFC 9051 §6.3.10: one personal name space without a prefix */

@@ -19,6 +19,7 @@ const struct command imap_commands[] = {
 	{ "LOGIN",        imap_cmd_login,        IMAP_STRANGER, COMMAND_SECRET,                "9051 6.2.3" },
 	{ "UNAUTHENTICATE", imap_cmd_unauthenticate, LOGGED,    COMMAND_SILENT,                "8437 2" },
 	{ "ENABLE",       imap_cmd_enable,       LOGGED,        0,                             "9051 6.3.1" },
+	{ "COMPRESS",     imap_cmd_compress,     LOGGED,        COMMAND_SILENT,                "4978 3" },
 	{ "SELECT",       imap_cmd_select,       LOGGED,        COMMAND_SILENT,                "9051 6.3.2" },
 	{ "EXAMINE",      imap_cmd_examine,      LOGGED,        COMMAND_SILENT,                "9051 6.3.3" },
 	{ "CREATE",       imap_cmd_create,       LOGGED,        0,                             "9051 6.3.4" },
@@ -103,6 +104,8 @@ static enum turn command_answer(struct imap *im)
 	command_end(im);
 	if (reply.starttls)
 		return TURN_STARTTLS;
+	if (reply.compress)
+		return TURN_COMPRESS;
 	return reply.close ? TURN_CLOSE : TURN_NEXT;
 }
 

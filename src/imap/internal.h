@@ -46,7 +46,7 @@ struct imap_reply {
 	enum imap_status status;
 	const char *code; /* "READ-WRITE", NULL for none */
 	const char *text;
-	bool close, starttls;
+	bool close, starttls, compress;
 	bool
 	    modseq; /* the code says the highest that was told, to who knows QRESYNC (RFC 7162 §3.2.7) */
 };
@@ -189,6 +189,7 @@ struct imap_reply imap_cmd_authenticate(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_capability(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_check(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_close(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_compress(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_copy(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_create(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_delete(struct imap *im, struct cursor *args);

@@ -19,9 +19,12 @@ void imap_print_capabilities(struct imap *im)
 	    "LIST-EXTENDED LIST-STATUS CREATE-SPECIAL-USE BINARY MULTIAPPEND "
 	    "SORT SORT=DISPLAY ESORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT "
 	    "QUOTA QUOTA=RES-STORAGE UTF8=ACCEPT UNAUTHENTICATE SAVEDATE PREVIEW REPLACE OBJECTID");
+	if (imap_host.compress && !session_compressed(im->s))
+		buf_adds(out, " COMPRESS=DEFLATE");
 	if (im->state != IMAP_STRANGER)
 		return;
-	if (im->s->listener->tls == LISTENER_STARTTLS && !session_secure(im->s))
+	if (im->s->listener->tls == LISTENER_STARTTLS && !session_secure(im->s) &&
+	    !session_compressed(im->s))
 		buf_adds(out, " STARTTLS");
 	struct sasl_host host = store_sasl_host(&imap_host, im->s);
 	sasl_offer(&host, " AUTH=", out);

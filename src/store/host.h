@@ -31,6 +31,7 @@ struct store_host {
 	int idle_timeout_ms;  /* and after it */
 	/* Malformed commands in a row, and wrong logins, until the session is closed. */
 	unsigned max_errors, max_login_failures;
+	bool compress; /* clients may compress the connection (RFC 4978) */
 };
 
 /* The key that a session watches (session_watch) and that the role names (reactor_notice) for each

@@ -1,5 +1,6 @@
 """IMAP extensions over the wire, against the real program in its sandboxes."""
 import re
+import zlib
 
 import pytest
 
@@ -69,3 +70,105 @@ def test_rev2_over_the_wire(served):
         assert raw.tagged(f'LOGIN bob@example.org "{hauberk.PASSWORD}"') == "a OK logged in"
         untagged(raw, "SELECT INBOX")
         assert untagged(raw, "SEARCH ALL") == ["* SEARCH 1"]
+
+
+class Deflated:
+    """The socket of a raw connection, compressed both ways (RFC 4978)."""
+
+    def __init__(self, socket):
+        self.socket, self.wire = socket, 0
+        self.deflate = zlib.compressobj(wbits=-15)
+        self.inflate = zlib.decompressobj(wbits=-15)
+
+    def sendall(self, octets):
+        self.socket.sendall(self.deflate.compress(octets) + self.deflate.flush(zlib.Z_SYNC_FLUSH))
+
+    def recv(self, size):
+        while True:
+            octets = self.socket.recv(size)
+            self.wire += len(octets)
+            text = self.inflate.decompress(octets)
+            if text or not octets:
+                return text
+
+    def close(self):
+        self.socket.close()
+
+
+@pytest.fixture(scope="module")
+def squeezing():
+    server = hauberk.Server(hauberk.ASAN, settings="imap: { compress = true; };")
+    try:
+        server.start().populate("bob")
+        yield server
+        server.stop()
+    finally:
+        server.kill()
+
+
+def login(raw):
+    assert raw.tagged(f'LOGIN bob@example.org "{hauberk.PASSWORD}"') == "a OK logged in"
+
+
+@pytest.mark.parametrize("name", ["imap_plain", "imap", "imaps"])
+def test_compression(squeezing, name):
+    """Plain, over STARTTLS and over TLS: long answers, IDLE, another user, and no second layer."""
+    with squeezing.raw(name) as raw:
+        if name == "imaps":
+            raw.starttls()
+        raw.line()
+        if name == "imap":
+            raw.tagged("STARTTLS")
+            raw.starttls()
+        login(raw)
+        assert "COMPRESS=DEFLATE" in untagged(raw, "CAPABILITY")[0].split()
+        assert raw.tagged("COMPRESS LZ4").startswith("a BAD ")
+        assert raw.tagged("COMPRESS DEFLATE") == "a OK compress from now on"
+        raw.socket = Deflated(raw.socket)
+        assert raw.tagged("COMPRESS DEFLATE").startswith("a NO [COMPRESSIONACTIVE] ")
+        assert "COMPRESS=DEFLATE" not in untagged(raw, "CAPABILITY")[0].split()
+        append(raw, "Subject: long\r\n\r\n" + "the same again\r\n" * 200000)
+        untagged(raw, "SELECT INBOX")
+        raw.socket.wire = 0
+        assert untagged(raw, "FETCH * BODY.PEEK[TEXT]").count("the same again") == 200000
+        assert raw.socket.wire < 100000
+        raw.send(b"a IDLE\r\n")
+        assert raw.line().startswith("+ ")
+        with squeezing.logged_in() as other:
+            append(other, "Subject: new\r\n\r\n")
+        assert re.match(r"\* \d+ EXISTS", raw.line())
+        raw.send(b"DONE\r\n")
+        raw.until()
+        assert raw.tagged("UNAUTHENTICATE") == "a OK who are you"
+        if name == "imap_plain":
+            assert "STARTTLS" not in untagged(raw, "CAPABILITY")[0].split()
+        login(raw)
+        assert raw.tagged("LOGOUT") == "a OK done"
+
+
+def test_what_is_not_compressed_ends_the_connection(squeezing):
+    with squeezing.logged_in() as raw:
+        assert raw.tagged("COMPRESS DEFLATE") == "a OK compress from now on"
+        raw.send(b"a NOOP\r\na NOOP\r\n")
+        assert raw.all() == ""
+    assert "compress.failed" in squeezing.log()
+
+
+def test_a_client_that_does_not_read_holds_its_own_answer_only(squeezing):
+    with squeezing.logged_in() as raw:
+        append(raw, "Subject: long\r\n\r\n" + "".join(f"{i * 7919 % 1000003}\r\n" for i in range(300000)))
+        untagged(raw, "SELECT INBOX")
+        assert raw.tagged("COMPRESS DEFLATE") == "a OK compress from now on"
+        raw.socket = Deflated(raw.socket)
+        raw.send(b"".join(b"a%d FETCH * BODY.PEEK[TEXT]\r\n" % i for i in range(20)))
+        with squeezing.logged_in() as other:
+            assert other.tagged("NOOP") == "a OK done"
+        for i in range(20):
+            assert raw.until(f"a{i}") == f"a{i} OK fetched"
+            assert len(raw.untagged) > 300000
+
+
+def test_compression_is_off_unless_it_is_asked_for(served):
+    with served.logged_in() as raw:
+        assert "COMPRESS=DEFLATE" not in untagged(raw, "CAPABILITY")[0].split()
+        assert raw.tagged("COMPRESS DEFLATE").startswith("a NO [CANNOT] ")
