@@ -105,6 +105,26 @@ static void encodings_are_undone_before_it_is_searched(void **state)
 	close(fd);
 }
 
+static void cases_are_those_of_unicode(void **state)
+{
+	int fd = mailbox(1);
+
+	append(fd,
+	    "Subject: \xc3\x9f \xc8\xba \xff\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+	    "\xe1\xbd\x88\xce\xb4\xcf\x85\xcf\x83\xcf\x83\xce\xb5\xcf\x8d\xcf\x82 "
+	    "\xe1\x83\x90 \xe2\x84\xa6 end\r\n");
+	until(fd, "a noop\r\n", "a OK");
+	/* Capital sharp s; capital sigma is also the one at the end of words; Ohm is Omega; Georgian. */
+	find(fd, "subject {3+}\r\n\xe1\xba\x9e", " 2");
+	find(fd, "subject {2+}\r\n\xc8\xba", " 2");
+	find(fd, "text {2+}\r\n\xc8\xba", " 2");
+	find(fd, "body {6+}\r\n\xce\x95\xce\x8e\xce\xa3", " 2");
+	find(fd, "body {3+}\r\n\xe1\xb2\x90", " 2");
+	find(fd, "body {6+}\r\n\xcf\x89 END", " 2");
+	find(fd, "body {2+}\r\n\xc8\xba", "");
+	close(fd);
+}
+
 static void clients_that_know_modseqs_are_told_them(void **state)
 {
 	int fd = mailbox(3), other = server_connect();
@@ -316,6 +336,7 @@ int main(void)
 		WITH_SERVER(result_is_kept_for_later_commands),
 		WITH_SERVER(age_is_told_in_seconds),
 		WITH_SERVER(encodings_are_undone_before_it_is_searched),
+		WITH_SERVER(cases_are_those_of_unicode),
 		WITH_SERVER(clients_that_know_modseqs_are_told_them),
 		WITH_SERVER(list_selects_and_returns),
 		WITH_SERVER(parts_are_fetched_without_their_encoding),

@@ -86,8 +86,7 @@ static slice needle_parse(struct parser *p)
 	slice text = parse_astring(p->c, p->arena);
 	char *copy = arena_str(p->arena, text);
 
-	fold(copy, text.n);
-	return (slice){ copy, text.n };
+	return (slice){ copy, fold(copy, text.n) };
 }
 
 /* objectid = 1*255(ALPHA / DIGIT / "_" / "-")   RFC 8474 §7; what is none of ours is nobody's */

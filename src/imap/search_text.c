@@ -18,7 +18,7 @@ bool search_text_value(struct charsets *charsets, slice value, slice needle)
 
 	buf_init(&text, GROWTH * value.n + 1);
 	encoded_words_decode(charsets, value, &text);
-	fold(text.p, text.n);
+	text.n = fold(text.p, text.n);
 	bool found = search_text_holds(buf_slice(&text), needle);
 	buf_free(&text);
 	return found;
@@ -117,6 +117,19 @@ const struct part *search_text_part_after(const struct part *part)
 	return part ? part->next : NULL;
 }
 
+/* Folds the header and the body, each of which may become shorter. */
+static void folded_keep(struct buf *out, size_t *body_at)
+{
+	if (out->n == 0)
+		return;
+	size_t header = fold(out->p, *body_at);
+	size_t body = fold(out->p + *body_at, out->n - *body_at);
+
+	memmove(out->p + header, out->p + *body_at, body);
+	*body_at = header;
+	out->n = header + body;
+}
+
 void search_text_write(
     struct charsets *charsets, slice message, struct buf *out, size_t *body_at_out)
 {
@@ -132,6 +145,6 @@ void search_text_write(
 		if (!part->children)
 			search_text_leaf_write(charsets, part, out);
 	}
-	fold(out->p, out->n);
+	folded_keep(out, body_at_out);
 	arena_free(arena);
 }

@@ -23,7 +23,7 @@ bool search_text_value(struct charsets *charsets, slice value, slice needle);
 /* Does one of the addresses, as "name <mailbox@host>", or a group's name hold it? */
 bool search_text_addresses(
     struct charsets *charsets, slice list, struct arena *arena, slice needle);
-/* Adds all fields of the message and its parts, and their texts; *body_at_out: where the message's own header
+/* Fills out, which is empty, with all fields of the message and its parts, and their texts; *body_at_out: where the message's own header
  * ends. Parts that are no text are left out if they are base64. */
 void search_text_write(
     struct charsets *charsets, slice message, struct buf *out, size_t *body_at_out);

@@ -10,7 +10,6 @@ SCRIPTS = 72
 # By script: the extension that it needs and the server does not have, or the line that it stops at;
 # docs/conformance.md says why.
 DIFFERENT = {
-    "append-binary": "line 35",
     "catenate": "CATENATE",
     "catenate-multiappend": "CATENATE",
     "notify": "NOTIFY",
