@@ -105,6 +105,44 @@ static void encodings_are_undone_before_it_is_searched(void **state)
 	close(fd);
 }
 
+/* Fields of so many octets in all, then one more, then a long body. */
+static void append_long_header(int fd, size_t octets)
+{
+	struct buf message, command;
+
+	buf_init(&message, 1 << 20);
+	buf_init(&command, 2 << 20);
+	while (message.n < octets)
+		buf_adds(
+		    &message, "X-Long: 01234567890123456789012345678901234567890123456789\r\n");
+	buf_adds(&message, "X-Last: here\r\n\r\n");
+	for (int i = 0; i < 10000; i++)
+		buf_adds(&message, "X-Body: there\r\n");
+	buf_addf(&command, "p append INBOX {%zu+}\r\n", message.n);
+	buf_add(&command, buf_slice(&message));
+	buf_adds(&command, "\r\n");
+	buf_addc(&command, '\0');
+	until(fd, command.p, "p OK [APPENDUID ");
+	buf_free(&message);
+	buf_free(&command);
+}
+
+static void headers_are_searched_alone_however_long(void **state)
+{
+	int fd = mailbox(1);
+
+	append_long_header(fd, 0);
+	append_long_header(fd, 16 * 1024);
+	append_long_header(fd, 100000);
+	until(fd, "a noop\r\n", "a OK");
+	find(fd, "header x-last HERE", " 2 3 4");
+	find(fd, "header x-body there", "");
+	find(fd, "header subject number", " 1");
+	find(fd, "or header x-long 1 body there", " 2 3 4");
+	find(fd, "body there header x-last here", " 2 3 4");
+	close(fd);
+}
+
 static void cases_are_those_of_unicode(void **state)
 {
 	int fd = mailbox(1);
@@ -336,6 +374,7 @@ int main(void)
 		WITH_SERVER(result_is_kept_for_later_commands),
 		WITH_SERVER(age_is_told_in_seconds),
 		WITH_SERVER(encodings_are_undone_before_it_is_searched),
+		WITH_SERVER(headers_are_searched_alone_however_long),
 		WITH_SERVER(cases_are_those_of_unicode),
 		WITH_SERVER(clients_that_know_modseqs_are_told_them),
 		WITH_SERVER(list_selects_and_returns),

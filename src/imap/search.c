@@ -351,7 +351,7 @@ static bool text_matches(const struct search *s, const struct search_message *me
 	slice text;
 
 	if (s->kind == SEARCH_HEADER)
-		return message->message(message->context, &text) &&
+		return message->header(message->context, &text) &&
 		    search_text_header(message->charsets, text, s->name, s->text);
 	if (!message->text(message->context, &text, &body_at))
 		return false;

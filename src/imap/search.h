@@ -72,8 +72,8 @@ struct search_message {
 	const struct store_row *row;
 	struct charsets *charsets; /* NULL: the few that need no converter */
 	struct arena *arena;       /* of this message */
-	/* The whole message, when a key needs it; false: it is gone. */
-	bool (*message)(void *context, slice *out);
+	/* The beginning of the message, with its header, when a key needs it; false: it is gone. */
+	bool (*header)(void *context, slice *out);
 	/* The same as search_text_write() gives it. */
 	bool (*text)(void *context, slice *out, size_t *body_at_out);
 	void *context;

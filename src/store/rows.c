@@ -120,6 +120,21 @@ bool store_body(
 	return !out->full || error_plain(error, FAULT_LIMIT, "the message is too large to be read");
 }
 
+bool store_body_head(struct store *store, int64_t account, int64_t body, size_t n, struct buf *out,
+    struct error *error)
+{
+	struct db *db;
+	bool found;
+
+	buf_clear(out);
+	if (!store_use(store, account, &db, error) ||
+	    !db_read_head(db, "body_data", "data", body, n, out, &found, error))
+		return false;
+	if (!found)
+		return error_plain(error, FAULT_ABSENT, "the message is gone");
+	return !out->full || error_plain(error, FAULT_LIMIT, "the message is too large to be read");
+}
+
 /* UIDs of a statement's first column. */
 static bool collect_uids(struct db_stmt *st, struct uid_set *set, struct error *error)
 {

@@ -201,6 +201,9 @@ bool store_head(struct store *store, int64_t account, int64_t body, struct arena
 /* The message into out (cleared first; FAULT_LIMIT when it has no room). FAULT_ABSENT when gone. */
 bool store_body(
     struct store *store, int64_t account, int64_t body, struct buf *out, struct error *error);
+/* The first octets of the message, at most n, without reading the others. */
+bool store_body_head(struct store *store, int64_t account, int64_t body, size_t n, struct buf *out,
+    struct error *error);
 /* What happened since modseq `since` to one who knew UIDs below uidnext. changed_out: UIDs from
  * uidnext on, and older ones whose flags changed (read them with store_rows). vanished_out: UIDs that
  * are gone, maybe more than the asker ever knew: where `since` is so long ago that removals are forgotten,

@@ -59,6 +59,37 @@ static void what_is_delivered_is_read(void **state)
 	verify(f);
 }
 
+static void the_beginning_of_a_message_is_read_alone(void **state)
+{
+	static char text[300000];
+	struct fixture *f = *state;
+	struct store_row *rows;
+	struct buf body;
+	size_t n;
+
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (char)('a' + i % 23);
+	deliver(f, "INBOX", (slice){ text, sizeof text }, 0);
+	assert_true(store_rows(
+	    f->store, ACCOUNT, f->inbox, 1, 1, 1, false, f->arena, &rows, &n, &f->error));
+	buf_init(&body, sizeof text);
+	for (size_t most = 0; most < 400000; most = 2 * most + 777) {
+		size_t want = most < sizeof text ? most : sizeof text;
+
+		assert_true(
+		    store_body_head(f->store, ACCOUNT, rows[0].body, most, &body, &f->error));
+		assert_int_equal(body.n, want);
+		assert_memory_equal(body.p ? body.p : "", text, want);
+	}
+	assert_false(store_body_head(f->store, ACCOUNT, 99, 10, &body, &f->error));
+	assert_int_equal(f->error.fault, FAULT_ABSENT);
+	buf_free(&body);
+	buf_init(&body, 10);
+	assert_false(store_body_head(f->store, ACCOUNT, rows[0].body, 11, &body, &f->error));
+	assert_int_equal(f->error.fault, FAULT_LIMIT);
+	buf_free(&body);
+}
+
 static void redelivery_is_recognised(void **state)
 {
 	struct fixture *f = *state;
@@ -673,6 +704,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_STORE(what_is_delivered_is_read),
+		WITH_STORE(the_beginning_of_a_message_is_read_alone),
 		WITH_STORE(redelivery_is_recognised),
 		WITH_STORE(marks_of_gone_segments_are_forgotten),
 		WITH_STORE(mailboxes_are_made_renamed_and_removed),
