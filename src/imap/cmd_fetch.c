@@ -7,8 +7,8 @@
 #include "mail/date.h"
 #include "mail/summary.h"
 
-/* Octets of a message that is read for a lazy PREVIEW (RFC 8970 §4.1). */
-#define LAZY_MAX (64 * 1024)
+/* Octets of a message that are read for a PREVIEW: texts stand before attachments. */
+#define PREVIEW_READ (256 * 1024)
 
 /* A FETCH under way. Memory of a batch of rows and of one message lives beside the command's, so that
  * fetching a whole mailbox takes no more than one message. */
@@ -101,10 +101,13 @@ static bool text_read(struct imap *im, struct fetching *f)
 
 	arena_free(f->parts);
 	f->parts = NULL;
-	f->has_text = f->items.texts || (f->items.lazy && f->rows.row->size <= LAZY_MAX);
-	if (!f->has_text)
+	if (!f->items.texts && !f->items.previews)
 		return true;
-	if (store_body(imap_store(im), im->account, f->rows.row->body, &f->text, &error)) {
+	bool ok = f->items.texts
+	    ? store_body(imap_store(im), im->account, f->rows.row->body, &f->text, &error)
+	    : store_body_head(
+		  imap_store(im), im->account, f->rows.row->body, PREVIEW_READ, &f->text, &error);
+	if (ok) {
 		f->parts = arena_new(2 * (size_t)MIME_ARENA);
 		mime_parse(buf_slice(&f->text), f->parts, &f->mime);
 		return true;
@@ -127,10 +130,6 @@ static void preview_item(struct imap *im, const struct fetching *f)
 {
 	struct buf words;
 
-	if (!f->has_text) {
-		buf_adds(&im->s->out, "NIL");
-		return;
-	}
 	buf_init(&words, PREVIEW_ROOM);
 	preview_write(imap_charsets(im), f->mime.root, &words);
 	imap_string_write(buf_slice(&words), &im->s->out);

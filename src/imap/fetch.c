@@ -51,8 +51,8 @@ static void item_note(struct fetch_items *items, const struct fetch_item *item)
 {
 	items->heads |= item->kind == FETCH_ENVELOPE || item->kind == FETCH_BODY ||
 	    item->kind == FETCH_BODYSTRUCTURE;
-	items->texts |= item->kind >= FETCH_PREVIEW && !item->lazy;
-	items->lazy |= item->lazy;
+	items->texts |= item->kind >= FETCH_SECTION;
+	items->previews |= item->kind == FETCH_PREVIEW;
 	items->sets_seen |= !item->peek;
 	items->has_flags |= item->kind == FETCH_FLAGS;
 	items->has_modseq |= item->kind == FETCH_MODSEQ;
@@ -69,7 +69,9 @@ static bool item_add(struct cursor *c, struct fetch_items *items, slice word)
 		item->name = names[i].name;
 		item->section.kind = names[i].section;
 		item->peek = names[i].peek;
-		item->lazy = item->kind == FETCH_PREVIEW && cursor_try(c, SLICE(" (LAZY)"));
+		/* What is read is bounded: it is always there at once (RFC 8970 §4.1). */
+		if (item->kind == FETCH_PREVIEW)
+			cursor_try(c, SLICE(" (LAZY)"));
 		item_note(items, item);
 		return true;
 	}

@@ -40,7 +40,6 @@ struct fetch_item {
 	bool peek;        /* does not set \Seen */
 	struct section section;
 	bool partial;
-	bool lazy; /* PREVIEW: only where it costs little */
 	uint32_t from, count;
 };
 
@@ -49,7 +48,7 @@ struct fetch_items {
 	size_t n;
 	bool heads;     /* needs store_head */
 	bool texts;     /* needs the message */
-	bool lazy;      /* needs it, if it is small */
+	bool previews;  /* needs its beginning */
 	bool sets_seen; /* RFC 9051 §6.4.5, BODY[...] */
 	bool has_flags, has_uid, has_modseq;
 };

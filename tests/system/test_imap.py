@@ -129,6 +129,7 @@ def test_compression(squeezing, name):
         assert "COMPRESS=DEFLATE" not in untagged(raw, "CAPABILITY")[0].split()
         append(raw, "Subject: long\r\n\r\n" + "the same again\r\n" * 200000)
         untagged(raw, "SELECT INBOX")
+        assert untagged(raw, "FETCH * PREVIEW (LAZY)")[0].count("the same again") == 13
         raw.socket.wire = 0
         assert untagged(raw, "FETCH * BODY.PEEK[TEXT]").count("the same again") == 200000
         assert raw.socket.wire < 100000
