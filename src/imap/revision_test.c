@@ -1,7 +1,11 @@
 /* IMAP4rev2 (RFC 9051) where it differs, and the small extensions beside it. */
 #include "lib/imap_fixture.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+
 #include "imap/preview.h"
+#include "net/compress.h"
 
 static void rev2_answers_differ(void **state)
 {
@@ -200,6 +204,63 @@ static void messages_are_replaced(void **state)
 	close(fd);
 }
 
+static void say_compressed(int fd, struct compress *c, const char *text)
+{
+	struct buf plain;
+
+	buf_init(&plain, 10000);
+	buf_adds(&plain, text);
+	compress_out(c, &plain);
+	assert_true(plain.n == 0 && !c->held);
+	assert_int_equal(send(fd, c->wire.p, c->wire.n, 0), c->wire.n);
+	buf_free(&c->wire);
+	buf_free(&plain);
+}
+
+static void hear_compressed(int fd, struct compress *c, const char *want)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	struct buf heard;
+
+	buf_init(&heard, 100000);
+	while (heard.n < strlen(want)) {
+		assert_int_equal(poll(&ready, 1, 10000), 1);
+		ssize_t n = recv(fd, buf_room(&c->raw, 100), 100, 0);
+		assert_true(n > 0);
+		buf_grow(&c->raw, (size_t)n);
+		while (compress_pending(c))
+			assert_true(compress_in(c, &heard, 1000));
+	}
+	assert_slice(buf_slice(&heard), want);
+	buf_free(&heard);
+}
+
+static void a_connection_is_compressed(void **state)
+{
+	struct compress *c = compress_new();
+	int fd = mailbox(2), other = client();
+
+	talk(fd, "a compress lzma\r\n", "a BAD DEFLATE is the only algorithm\r\n");
+	talk(fd, "a compress\r\n", "a BAD expected one space at column 11\r\n");
+	talk(fd, "a compress deflate\r\n", "a OK compress from now on\r\n");
+	say_compressed(fd, c, "a fetch 1:2 uid\r\nb noop\r\n");
+	hear_compressed(
+	    fd, c, "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\na OK fetched\r\nb OK done\r\n");
+	say_compressed(fd, c, "a compress deflate\r\n");
+	hear_compressed(fd, c, "a NO [COMPRESSIONACTIVE] DEFLATE is in use already\r\n");
+	say_compressed(fd, c, "a idle\r\n");
+	hear_compressed(fd, c, "+ idling\r\n");
+	append(other, "Subject: new\r\n\r\n");
+	hear_compressed(fd, c, "* 3 EXISTS\r\n* 1 RECENT\r\n");
+	say_compressed(fd, c, "done\r\n");
+	hear_compressed(fd, c, "a OK idled\r\n");
+	say_compressed(fd, c, "a logout\r\n");
+	hear_compressed(fd, c, "* BYE until next time\r\na OK done\r\n");
+	server_hear_end(fd);
+	close(other);
+	compress_free(c);
+}
+
 static void things_have_ids(void **state)
 {
 	int fd = mailbox(2);
@@ -230,6 +291,7 @@ int main(void)
 		WITH_SERVER(previews_are_the_first_words),
 		cmocka_unit_test(previews_are_short),
 		WITH_SERVER(messages_are_replaced),
+		WITH_SERVER(a_connection_is_compressed),
 		WITH_SERVER(things_have_ids),
 	};
 

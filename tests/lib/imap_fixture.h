@@ -46,7 +46,8 @@ static inline int server_begin(void **state)
 		.login_timeout_ms = 60000,
 		.idle_timeout_ms = 600000,
 		.max_errors = 20,
-		.max_login_failures = 3 };
+		.max_login_failures = 3,
+		.compress = true };
 
 	quota = 0;
 	converters = charsets_open();
