@@ -26,6 +26,7 @@
 #ifndef DB_DB_H
 #define DB_DB_H
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/slice.h"
@@ -157,6 +158,10 @@ int64_t db_column_number(struct db_stmt *st, int n);
 int64_t db_column_time(struct db_stmt *st, int n);
 slice db_column_text(struct db_stmt *st, int n);
 slice db_column_bytes(struct db_stmt *st, int n);
+/* Adds the first octets, at most n, of a DB_BYTES column to out, without reading the rest: of a table with a `rowid`,
+ * the row with that id. *found_out: there is one. */
+bool db_read_head(struct db *db, const char *table, const char *column, int64_t rowid, size_t n,
+    struct buf *out, bool *found_out, struct error *error);
 /* Ends the statement; false when anything since db_use failed. A change happens whole with its first
  * step; without one it does not happen. */
 bool db_done(struct db_stmt *st, struct error *error);

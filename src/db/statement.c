@@ -195,3 +195,29 @@ void db_finalize(struct db *db)
 	sqlite3_finalize(db->commit);
 	sqlite3_finalize(db->rollback);
 }
+
+bool db_read_head(struct db *db, const char *table, const char *column, int64_t rowid, size_t n,
+    struct buf *out, bool *found_out, struct error *error)
+{
+	sqlite3_blob *blob = NULL;
+	int rc = sqlite3_blob_open(db->sqlite, "main", table, column, rowid, 0, &blob);
+
+	*found_out = rc == SQLITE_OK;
+	if (rc ==
+	    SQLITE_ERROR) /* no such row, says sqlite3_blob_open(); of all else there is one */
+		return true;
+	if (rc != SQLITE_OK)
+		return db_failure(db, rc, table, error);
+	size_t length = (size_t)sqlite3_blob_bytes(blob);
+	if (length > n)
+		length = n;
+	char *to = length ? buf_room(out, length) : NULL;
+	if (to) {
+		rc = sqlite3_blob_read(blob, to, (int)length, 0);
+		buf_grow(out, rc == SQLITE_OK ? length : 0);
+	} else {
+		out->full |= length > 0;
+	}
+	sqlite3_blob_close(blob);
+	return rc == SQLITE_OK || db_failure(db, rc, table, error);
+}

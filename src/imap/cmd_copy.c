@@ -24,7 +24,9 @@ static const char *copy_code(struct imap *im, const struct store_mailbox *target
 
 static struct imap_reply move_step(struct imap *im, void *gone)
 {
-	return view_expunge(im, gone) ? imap_reply_ok("moved") : imap_reply_more();
+	if (!view_expunge(im, gone))
+		return imap_reply_more();
+	return (struct imap_reply){ .status = IMAP_OK, .text = "moved", .modseq = true };
 }
 
 static struct imap_reply moved(struct imap *im, const char *code, struct uid_set *from)
@@ -71,7 +73,7 @@ static struct imap_reply copy_begin(struct imap *im, struct cursor *args, bool m
 	parse_space(args);
 	sequence_parse(args, im->arena, &sequence);
 	parse_space(args);
-	slice name = parse_mailbox(args, im->arena);
+	slice name = parse_mailbox(args, im->arena, im->utf8);
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
 	if (move && im->view.read_only)

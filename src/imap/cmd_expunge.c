@@ -4,7 +4,9 @@
 
 static struct imap_reply expunge_step(struct imap *im, void *gone)
 {
-	return view_expunge(im, gone) ? imap_reply_ok("expunged") : imap_reply_more();
+	if (!view_expunge(im, gone))
+		return imap_reply_more();
+	return (struct imap_reply){ .status = IMAP_OK, .text = "expunged", .modseq = true };
 }
 
 /* expunge = "EXPUNGE"   RFC 9051 §6.4.3;  "UID EXPUNGE" SP sequence-set   §6.4.9 */

@@ -2,8 +2,13 @@
 
 #include "imap/fetch.h"
 #include "imap/parse.h"
+#include "imap/preview.h"
 #include "imap/rows.h"
 #include "mail/date.h"
+#include "mail/summary.h"
+
+/* Octets of a message that are read for a PREVIEW: texts stand before attachments. */
+#define PREVIEW_READ (256 * 1024)
 
 /* A FETCH under way. Memory of a batch of rows and of one message lives beside the command's, so that
  * fetching a whole mailbox takes no more than one message. */
@@ -11,6 +16,8 @@ struct fetching {
 	struct fetch_items items;
 	struct uid_set *uids;
 	int64_t since; /* only what has a higher modseq; -1: all */
+	bool wants_vanished;
+	struct uid_set *vanished; /* since then, still to tell */
 	struct rows rows;
 	struct uid_set seen; /* of the batch: got \Seen by this FETCH */
 	uint32_t told;       /* messages */
@@ -18,6 +25,7 @@ struct fetching {
 	bool begun;  /* the row's "(" is written */
 	size_t item; /* of the row */
 	bool first;
+	bool has_text;         /* of the row */
 	struct buf text, room; /* the message, header fields chosen from it */
 	struct arena *parts;
 	struct mime mime;
@@ -93,9 +101,13 @@ static bool text_read(struct imap *im, struct fetching *f)
 
 	arena_free(f->parts);
 	f->parts = NULL;
-	if (!f->items.texts)
+	if (!f->items.texts && !f->items.previews)
 		return true;
-	if (store_body(imap_store(im), im->account, f->rows.row->body, &f->text, &error)) {
+	bool ok = f->items.texts
+	    ? store_body(imap_store(im), im->account, f->rows.row->body, &f->text, &error)
+	    : store_body_head(
+		  imap_store(im), im->account, f->rows.row->body, PREVIEW_READ, &f->text, &error);
+	if (ok) {
 		f->parts = arena_new(2 * (size_t)MIME_ARENA);
 		mime_parse(buf_slice(&f->text), f->parts, &f->mime);
 		return true;
@@ -112,6 +124,16 @@ static void date_item(struct imap *im, int64_t received_us)
 	struct date date = { .seconds = received_us / 1000000 };
 
 	date_internal_write(&date, &im->s->out);
+}
+
+static void preview_item(struct imap *im, const struct fetching *f)
+{
+	struct buf words;
+
+	buf_init(&words, PREVIEW_ROOM);
+	preview_write(imap_charsets(im), f->mime.root, &words);
+	imap_string_write(buf_slice(&words), &im->s->out);
+	buf_free(&words);
 }
 
 /* Announces the octets, which literal_send sends. An encoding that is not known makes NO of the answer
@@ -152,34 +174,69 @@ static bool literal_send(struct imap *im, struct fetching *f)
 	return true;
 }
 
-static void item_write(struct imap *im, struct fetching *f, const struct fetch_item *item)
+static void value_write(struct imap *im, struct fetching *f, enum fetch_kind kind)
 {
 	const struct store_row *row = f->rows.row;
 	struct buf *out = &im->s->out;
 
+	switch (kind) {
+	case FETCH_FLAGS:
+		imap_print_flags(im, row);
+		break;
+	case FETCH_UID:
+		buf_addf(out, "%u", row->uid);
+		break;
+	case FETCH_INTERNALDATE:
+		date_item(im, row->received_us);
+		break;
+	case FETCH_SAVEDATE:
+		if (row->saved_us)
+			date_item(im, row->saved_us);
+		else
+			buf_adds(out, "NIL");
+		break;
+	case FETCH_MODSEQ:
+		buf_addf(out, "(%lld)", (long long)row->modseq);
+		break;
+	case FETCH_SIZE:
+		buf_addf(out, "%lld", (long long)row->size);
+		break;
+	case FETCH_ENVELOPE:
+		buf_add(out, row->head.envelope);
+		break;
+	case FETCH_BODY:
+		buf_add(out, row->head.structure);
+		break;
+	case FETCH_BODYSTRUCTURE:
+		buf_add(out, row->head.bodystructure);
+		break;
+	case FETCH_EMAILID: /* a copy has the same body */
+		buf_addf(out, "(" IMAP_EMAIL_ID ")", (long long)row->body);
+		break;
+	case FETCH_THREADID:
+		buf_adds(out, "NIL");
+		break;
+	case FETCH_PREVIEW:
+		preview_item(im, f);
+		break;
+	case FETCH_SECTION:
+	case FETCH_BINARY:
+	case FETCH_BINARY_SIZE:
+		break;
+	}
+}
+
+static void item_write(struct imap *im, struct fetching *f, const struct fetch_item *item)
+{
 	if (!f->first)
-		buf_addc(out, ' ');
+		buf_addc(&im->s->out, ' ');
 	f->first = false;
 	if (item->kind >= FETCH_SECTION) {
 		section_item(im, f, item);
 		return;
 	}
-	buf_addf(out, "%s ", item->name);
-	if (item->kind == FETCH_FLAGS)
-		imap_print_flags(im, row);
-	else if (item->kind == FETCH_UID)
-		buf_addf(out, "%u", row->uid);
-	else if (item->kind == FETCH_INTERNALDATE)
-		date_item(im, row->received_us);
-	else if (item->kind == FETCH_MODSEQ)
-		buf_addf(out, "(%lld)", (long long)row->modseq);
-	else if (item->kind == FETCH_SIZE)
-		buf_addf(out, "%lld", (long long)row->size);
-	else if (item->kind == FETCH_ENVELOPE)
-		buf_add(out, row->head.envelope);
-	else
-		buf_add(
-		    out, item->kind == FETCH_BODY ? row->head.structure : row->head.bodystructure);
+	buf_addf(&im->s->out, "%s ", item->name);
+	value_write(im, f, item->kind);
 }
 
 /* What was not asked for but must be said: the UID in answers to UID FETCH, flags that changed. */
@@ -192,9 +249,10 @@ static void row_begin(struct imap *im, struct fetching *f)
 	buf_addf(&im->s->out, "* %u FETCH (", uid_set_position(&im->view.uids, f->rows.row->uid));
 	f->begun = f->first = true;
 	f->item = 0;
-	if (im->uid && !f->items.has_uid)
-		item_write(im, f, &uid);
 	bool seen = uid_set_contains(&f->seen, f->rows.row->uid);
+	/* RFC 7162 §3.2.4 */
+	if ((im->uid || (seen && im->qresync)) && !f->items.has_uid)
+		item_write(im, f, &uid);
 	if (!f->items.has_flags && seen)
 		item_write(im, f, &flags);
 	/* CHANGEDSINCE asks for it too (RFC 7162 §3.1.4.1). */
@@ -227,6 +285,8 @@ static struct imap_reply fetch_step(struct imap *im, void *context)
 {
 	struct fetching *f = context;
 
+	if (f->vanished && !view_vanished(im, f->vanished, true))
+		return imap_reply_more();
 	while (!f->failed.text) {
 		if (imap_full(im))
 			return imap_reply_more();
@@ -244,28 +304,50 @@ static struct imap_reply fetch_step(struct imap *im, void *context)
 	return imap_reply_ok("fetched");
 }
 
-/* fetch-modifiers = SP "(" "CHANGEDSINCE" SP mod-sequence-value ")"   RFC 7162 §3.1.4.1 */
+/* fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"   RFC 7162 §3.1.4.1, §3.2.6 */
+static void modifier_parse(struct cursor *args, struct fetching *f)
+{
+	if (cursor_try(args, SLICE("VANISHED")))
+		f->wants_vanished = true;
+	else if (cursor_try(args, SLICE("CHANGEDSINCE ")))
+		f->since = (int64_t)cursor_number(args, INT64_MAX, "modseq");
+	else
+		cursor_fail(args, "CHANGEDSINCE or VANISHED");
+}
+
+/* fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")" */
 static void modifiers_parse(struct cursor *args, struct fetching *f)
 {
 	f->since = -1;
 	if (!cursor_try(args, SLICE(" (")))
 		return;
-	if (!cursor_try(args, SLICE("CHANGEDSINCE ")))
-		cursor_fail(args, "CHANGEDSINCE");
-	f->since = (int64_t)cursor_number(args, INT64_MAX, "modseq");
+	do
+		modifier_parse(args, f);
+	while (cursor_try_char(args, ' '));
 	cursor_char(args, ')', "')'");
 }
 
-/* Leaves only those that changed. */
-static bool choose_changed(struct imap *im, struct fetching *f, struct error *error)
+/* Leaves only those that changed; and says which are gone of those that the command names. */
+static bool choose_changed(
+    struct imap *im, struct fetching *f, const struct sequence *sequence, struct error *error)
 {
-	struct uid_set *changed = imap_set(im), vanished = { 0 };
+	struct uid_set *changed = imap_set(im), *vanished = imap_set(im), *named = imap_set(im);
 	struct store_mailbox mailbox;
 
 	bool ok = store_changed(imap_store(im), im->account, im->view.mailbox, f->since, 1,
-	    im->arena, &mailbox, changed, &vanished, error);
-	uid_set_free(&vanished);
+	    im->arena, &mailbox, changed, vanished, error);
 	uid_set_intersect(f->uids, changed);
+	if (!f->wants_vanished)
+		return ok;
+	/* "*" may be a message that is gone. */
+	if (sequence->saved)
+		uid_set_add_all(named, &im->view.saved);
+	else
+		sequence_named(sequence, im->view.uidnext - 1, named);
+	uid_set_intersect(vanished, named);
+	uid_set_remove_all(vanished, &im->view.uids);
+	uid_set_remove(vanished, im->view.uidnext, UINT32_MAX);
+	f->vanished = vanished;
 	return ok;
 }
 
@@ -285,13 +367,16 @@ struct imap_reply imap_cmd_fetch(struct imap *im, struct cursor *args)
 	modifiers_parse(args, f);
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
+	if (f->wants_vanished && (f->since < 0 || !im->uid || !im->qresync))
+		return imap_reply_bad(
+		    im, "VANISHED goes with UID FETCH and CHANGEDSINCE, after ENABLE QRESYNC");
 	buf_init(&f->text, IMAP_MESSAGE);
 	arena_defer(im->arena, fetching_free, f);
 	if (!imap_resolve(im, &sequence, &f->uids, &reply))
 		return reply;
 	if (f->since >= 0 || f->items.has_modseq)
 		imap_condstore(im, true);
-	if (f->since >= 0 && !choose_changed(im, f, &error))
+	if (f->since >= 0 && !choose_changed(im, f, &sequence, &error))
 		return imap_reply_error(im, &error);
 	rows_begin(&f->rows, f->uids, f->items.heads);
 	im->job = (struct job){ .step = fetch_step, .context = f };

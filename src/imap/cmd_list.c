@@ -172,7 +172,8 @@ static void attribute_write(struct buf *out, bool *any, slice name)
 }
 
 /* mbx-list-flags; LSUB has only the one that RFC 3501 §6.3.9 gives it */
-static void attributes_write(struct buf *out, const struct listing *l, const struct entry *e)
+static void attributes_write(
+    struct buf *out, const struct listing *l, const struct entry *e, bool rev2)
 {
 	bool any = false;
 
@@ -183,7 +184,7 @@ static void attributes_write(struct buf *out, const struct listing *l, const str
 	}
 	if (!e->mailbox)
 		attribute_write(
-		    out, &any, l->extended ? SLICE("\\NonExistent") : SLICE("\\Noselect"));
+		    out, &any, l->extended || rev2 ? SLICE("\\NonExistent") : SLICE("\\Noselect"));
 	if (e->mailbox || e->has_children)
 		attribute_write(
 		    out, &any, e->has_children ? SLICE("\\HasChildren") : SLICE("\\HasNoChildren"));
@@ -199,7 +200,7 @@ static void entry_write(struct imap *im, const struct listing *l, const struct e
 	struct buf *out = &im->s->out;
 
 	buf_addf(out, "* %s (", l->lsub ? "LSUB" : "LIST");
-	attributes_write(out, l, e);
+	attributes_write(out, l, e, im->rev2);
 	buf_adds(out, ") \"/\" ");
 	imap_print_mailbox(im, e->name);
 	if (l->select & SELECT_RECURSIVE && e->child_selected)
@@ -303,7 +304,7 @@ static void returns_parse(struct cursor *args, struct listing *l)
 /* list-mailbox; the reference is its beginning */
 static void pattern_parse(struct imap *im, struct cursor *args, slice reference, struct listing *l)
 {
-	slice pattern = parse_list_mailbox(args, im->arena);
+	slice pattern = parse_list_mailbox(args, im->arena, im->utf8);
 
 	if (l->pattern_count == PATTERNS_MAX)
 		cursor_fail(args, "at most 100 patterns");
@@ -339,7 +340,7 @@ static struct imap_reply list_begin(struct imap *im, struct cursor *args, struct
 	parse_space(args);
 	if (!l->lsub)
 		select_parse(args, l);
-	slice reference = parse_list_mailbox(args, im->arena);
+	slice reference = parse_list_mailbox(args, im->arena, im->utf8);
 	parse_space(args);
 	bool delimiter = patterns_parse(im, args, reference, l);
 	if (!l->lsub)

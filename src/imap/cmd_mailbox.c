@@ -8,7 +8,7 @@ static bool name_only(
     struct imap *im, struct cursor *args, slice *name_out, struct imap_reply *reply_out)
 {
 	parse_space(args);
-	*name_out = parse_mailbox(args, im->arena);
+	*name_out = parse_mailbox(args, im->arena, im->utf8);
 	if (cursor_done(args))
 		return true;
 	*reply_out = imap_reply_syntax(im, args);
@@ -61,7 +61,7 @@ struct imap_reply imap_cmd_create(struct imap *im, struct cursor *args)
 	slice special;
 
 	parse_space(args);
-	slice name = parse_mailbox(args, im->arena);
+	slice name = parse_mailbox(args, im->arena, im->utf8);
 	bool usable = use_parse(im, args, &special);
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
@@ -72,7 +72,10 @@ struct imap_reply imap_cmd_create(struct imap *im, struct cursor *args)
 	if (!name_is_usable(name))
 		return imap_reply_no("CANNOT", "a level of the name is empty");
 	if (store_mailbox_create(imap_store(im), im->account, name, special, &mailbox, &error))
-		return imap_reply_ok("created");
+		return (struct imap_reply){ .status = IMAP_OK,
+			.code = arena_printf(
+			    im->arena, "MAILBOXID (" IMAP_MAILBOX_ID ")", (long long)mailbox),
+			.text = "created" };
 	if (error.fault != FAULT_DENIED)
 		return imap_reply_error(im, &error);
 	return imap_reply_no("ALREADYEXISTS", "it is there already");
@@ -146,9 +149,9 @@ struct imap_reply imap_cmd_rename(struct imap *im, struct cursor *args)
 	struct error error;
 
 	parse_space(args);
-	slice from = parse_mailbox(args, im->arena);
+	slice from = parse_mailbox(args, im->arena, im->utf8);
 	parse_space(args);
-	slice to = parse_mailbox(args, im->arena);
+	slice to = parse_mailbox(args, im->arena, im->utf8);
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
 	if (!name_is_usable(to) || slice_eq_nocase(to, SLICE("INBOX")))

@@ -70,7 +70,7 @@ struct imap_reply imap_cmd_getquotaroot(struct imap *im, struct cursor *args)
 	int64_t limit;
 
 	parse_space(args);
-	slice name = parse_mailbox(args, im->arena);
+	slice name = parse_mailbox(args, im->arena, im->utf8);
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
 	if (!imap_find_mailbox(im, name, &mailbox, &reply))

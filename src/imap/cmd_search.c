@@ -153,6 +153,10 @@ struct imap_reply imap_cmd_search(struct imap *im, struct cursor *args)
 	c->s = searching_new(im);
 	parse_space(args);
 	c->extended = search_returns_parse(args, &c->returns);
+	if (!c->extended && im->rev2) { /* RFC 9051 §7.3.4: there is no other answer */
+		c->extended = true;
+		c->returns = SEARCH_RETURN_ALL;
+	}
 	if (!searching_parse(c->s, args, false, &reply) || !searching_begin(c->s, false, &reply)) {
 		/* A search that fails leaves nothing to find (RFC 5182 §2.1); BAD changes nothing. */
 		if (reply.status == IMAP_NO && c->returns & SEARCH_RETURN_SAVE)

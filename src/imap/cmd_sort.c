@@ -59,7 +59,7 @@ static size_t references_read(struct searching *s, const struct envelope *e, sli
 	slice message, value;
 	size_t n = 0;
 
-	if (!searching_message(s, &message))
+	if (!searching_header(s, &message))
 		return 0;
 	slice header = slice_head(header_of(message), MIME_HEADER);
 	if (header_find(header, SLICE("References"), &value))

@@ -2,10 +2,21 @@
 
 #include "imap/parse.h"
 
-enum item { MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, ITEMS };
+enum item {
+	MESSAGES,
+	RECENT,
+	UIDNEXT,
+	UIDVALIDITY,
+	UNSEEN,
+	DELETED,
+	SIZE,
+	HIGHESTMODSEQ,
+	MAILBOXID,
+	ITEMS
+};
 /* ORDER enum item */
 static const char *const names[ITEMS] = { "MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN",
-	"DELETED", "SIZE", "HIGHESTMODSEQ" };
+	"DELETED", "SIZE", "HIGHESTMODSEQ", "MAILBOXID" };
 
 /* status-att = "MESSAGES" / "UIDNEXT" / ..., as a set of bits */
 static unsigned item_parse(struct cursor *c)
@@ -30,7 +41,8 @@ static int64_t item_value(const struct store_mailbox *m, int64_t recent, enum it
 		[UNSEEN] = m->unseen,
 		[DELETED] = m->deleted,
 		[SIZE] = m->bytes,
-		[HIGHESTMODSEQ] = m->modseq };
+		[HIGHESTMODSEQ] = m->modseq,
+		[MAILBOXID] = m->id };
 
 	return values[item];
 }
@@ -54,8 +66,8 @@ void imap_status_write(struct imap *im, slice name, const struct store_mailbox *
 	for (int i = 0; i < ITEMS; i++) {
 		if (!(items & 1u << i))
 			continue;
-		buf_addf(&im->s->out, "%s%s %lld", separator, names[i],
-		    (long long)item_value(m, recent, (enum item)i));
+		buf_addf(&im->s->out, i == MAILBOXID ? "%s%s (" IMAP_MAILBOX_ID ")" : "%s%s %lld",
+		    separator, names[i], (long long)item_value(m, recent, (enum item)i));
 		separator = " ";
 	}
 	buf_adds(&im->s->out, ")\r\n");
@@ -81,7 +93,7 @@ struct imap_reply imap_cmd_status(struct imap *im, struct cursor *args)
 	struct imap_reply reply;
 
 	parse_space(args);
-	slice name = parse_mailbox(args, im->arena);
+	slice name = parse_mailbox(args, im->arena, im->utf8);
 	parse_space(args);
 	unsigned items = imap_status_parse(args);
 	if (!cursor_done(args))

@@ -41,7 +41,7 @@ static void move_lowest(struct uid_set *from, uint32_t n, struct uid_set *to)
 static void tell_row(struct imap *im, const struct store_row *row, bool silent)
 {
 	buf_addf(&im->s->out, "* %u FETCH (", uid_set_position(&im->view.uids, row->uid));
-	if (im->uid)
+	if (im->uid || im->qresync) /* RFC 7162 §3.2.4 */
 		buf_addf(&im->s->out, "UID %u ", row->uid);
 	if (silent)
 		buf_addf(&im->s->out, "MODSEQ (%lld)", (long long)row->modseq);

@@ -17,7 +17,9 @@ const struct command imap_commands[] = {
 	{ "STARTTLS",     imap_cmd_starttls,     IMAP_STRANGER, COMMAND_SILENT,                "9051 6.2.1" },
 	{ "AUTHENTICATE", imap_cmd_authenticate, IMAP_STRANGER, COMMAND_SECRET,                "9051 6.2.2" },
 	{ "LOGIN",        imap_cmd_login,        IMAP_STRANGER, COMMAND_SECRET,                "9051 6.2.3" },
+	{ "UNAUTHENTICATE", imap_cmd_unauthenticate, LOGGED,    COMMAND_SILENT,                "8437 2" },
 	{ "ENABLE",       imap_cmd_enable,       LOGGED,        0,                             "9051 6.3.1" },
+	{ "COMPRESS",     imap_cmd_compress,     LOGGED,        COMMAND_SILENT,                "4978 3" },
 	{ "SELECT",       imap_cmd_select,       LOGGED,        COMMAND_SILENT,                "9051 6.3.2" },
 	{ "EXAMINE",      imap_cmd_examine,      LOGGED,        COMMAND_SILENT,                "9051 6.3.3" },
 	{ "CREATE",       imap_cmd_create,       LOGGED,        0,                             "9051 6.3.4" },
@@ -32,6 +34,7 @@ const struct command imap_commands[] = {
 	{ "GETQUOTA",     imap_cmd_getquota,     LOGGED,        0,                             "9208 4.1.1" },
 	{ "GETQUOTAROOT", imap_cmd_getquotaroot, LOGGED,        0,                             "9208 4.1.2" },
 	{ "APPEND",       imap_cmd_append,       LOGGED,        0,                             "9051 6.3.12" },
+	{ "REPLACE",      imap_cmd_replace,      IMAP_SELECTED, COMMAND_UID,                   "8508 3" },
 	{ "IDLE",         imap_cmd_idle,         LOGGED,        0,                             "9051 6.3.13" },
 	{ "CHECK",        imap_cmd_check,        IMAP_SELECTED, 0,                             "3501 6.4.1" },
 	{ "CLOSE",        imap_cmd_close,        IMAP_SELECTED, COMMAND_SILENT,                "9051 6.4.1" },
@@ -84,6 +87,9 @@ static enum turn command_answer(struct imap *im)
 {
 	struct imap_reply reply = im->reply;
 
+	if (reply.modseq && im->qresync && im->state == IMAP_SELECTED)
+		reply.code =
+		    arena_printf(im->arena, "HIGHESTMODSEQ %lld", (long long)im->view.modseq);
 	im->mistakes = reply.status == IMAP_BAD ? im->mistakes + 1 : 0;
 	imap_reply_write(im, im->tag, &reply);
 	if (im->mistakes >= imap_host.max_errors ||
@@ -98,6 +104,8 @@ static enum turn command_answer(struct imap *im)
 	command_end(im);
 	if (reply.starttls)
 		return TURN_STARTTLS;
+	if (reply.compress)
+		return TURN_COMPRESS;
 	return reply.close ? TURN_CLOSE : TURN_NEXT;
 }
 
@@ -171,8 +179,8 @@ static struct imap_reply command_start(struct imap *im, struct cursor *c)
 	if (!im->command)
 		return imap_reply_bad(im, "unknown command");
 	if (im->uid && !(im->command->flags & COMMAND_UID))
-		return imap_reply_bad(
-		    im, "UID goes with FETCH, SEARCH, SORT, THREAD, STORE, COPY, MOVE, EXPUNGE");
+		return imap_reply_bad(im,
+		    "UID goes with FETCH, SEARCH, SORT, THREAD, STORE, COPY, MOVE, REPLACE, EXPUNGE");
 	if (!(im->command->states & im->state))
 		return imap_reply_bad(im,
 		    im->state == IMAP_STRANGER ? "log in first"

@@ -107,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		parse_space(&c);
 		parse_flags(&c, arena, true, &flags);
 		parse_space(&c);
-		parse_mailbox(&c, arena);
+		parse_mailbox(&c, arena, size % 2);
 		break;
 	default:
 		input = slice_head(input, 2000);

@@ -20,6 +20,10 @@ static const struct {
 	{ "RFC822.TEXT", FETCH_SECTION, SECTION_TEXT, false },
 	{ "RFC822", FETCH_SECTION, SECTION_ALL, false },
 	{ "ENVELOPE", FETCH_ENVELOPE, SECTION_ALL, true },
+	{ "SAVEDATE", FETCH_SAVEDATE, SECTION_ALL, true },
+	{ "EMAILID", FETCH_EMAILID, SECTION_ALL, true },
+	{ "THREADID", FETCH_THREADID, SECTION_ALL, true },
+	{ "PREVIEW", FETCH_PREVIEW, SECTION_ALL, true },
 	{ "BODYSTRUCTURE", FETCH_BODYSTRUCTURE, SECTION_ALL, true },
 	{ "BODY", FETCH_BODY, SECTION_ALL, true },
 };
@@ -48,6 +52,7 @@ static void item_note(struct fetch_items *items, const struct fetch_item *item)
 	items->heads |= item->kind == FETCH_ENVELOPE || item->kind == FETCH_BODY ||
 	    item->kind == FETCH_BODYSTRUCTURE;
 	items->texts |= item->kind >= FETCH_SECTION;
+	items->previews |= item->kind == FETCH_PREVIEW;
 	items->sets_seen |= !item->peek;
 	items->has_flags |= item->kind == FETCH_FLAGS;
 	items->has_modseq |= item->kind == FETCH_MODSEQ;
@@ -64,6 +69,9 @@ static bool item_add(struct cursor *c, struct fetch_items *items, slice word)
 		item->name = names[i].name;
 		item->section.kind = names[i].section;
 		item->peek = names[i].peek;
+		/* What is read is bounded: it is always there at once (RFC 8970 §4.1). */
+		if (item->kind == FETCH_PREVIEW)
+			cursor_try(c, SLICE(" (LAZY)"));
 		item_note(items, item);
 		return true;
 	}

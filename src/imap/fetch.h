@@ -24,6 +24,10 @@ enum fetch_kind {
 	FETCH_ENVELOPE,
 	FETCH_BODY,
 	FETCH_BODYSTRUCTURE,
+	FETCH_SAVEDATE, /* RFC 8514 */
+	FETCH_EMAILID,  /* RFC 8474 */
+	FETCH_THREADID,
+	FETCH_PREVIEW, /* RFC 8970 */
 	FETCH_SECTION, /* BODY[...], RFC822 and its kin */
 	FETCH_BINARY,  /* the same without the transfer encoding (RFC 3516) */
 	FETCH_BINARY_SIZE,
@@ -44,6 +48,7 @@ struct fetch_items {
 	size_t n;
 	bool heads;     /* needs store_head */
 	bool texts;     /* needs the message */
+	bool previews;  /* needs its beginning */
 	bool sets_seen; /* RFC 9051 §6.4.5, BODY[...] */
 	bool has_flags, has_uid, has_modseq;
 };

@@ -1,55 +1,42 @@
 #include "imap/fold.h"
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <string.h>
+#include <unicase.h>
+#include <unistr.h>
 
 #include "base/octet.h"
 
-/* Ranges of capital letters, ascending, and how far their small ones are; by 2: every second is a capital. */
-static const struct {
-	uint16_t lo, hi, distance, by;
-} ranges[] = {
-	{ 0x00c0, 0x00d6, 32, 1 },
-	{ 0x00d8, 0x00de, 32, 1 },
-	{ 0x0100, 0x012e, 1, 2 },
-	{ 0x0132, 0x0136, 1, 2 },
-	{ 0x0139, 0x0147, 1, 2 },
-	{ 0x014a, 0x0176, 1, 2 },
-	{ 0x0179, 0x017d, 1, 2 },
-	{ 0x0391, 0x03a1, 32, 1 },
-	{ 0x03a3, 0x03a9, 32, 1 },
-	{ 0x0400, 0x040f, 80, 1 },
-	{ 0x0410, 0x042f, 32, 1 },
-	{ 0x0460, 0x0480, 1, 2 },
-	{ 0x048a, 0x04be, 1, 2 },
-	{ 0x04d0, 0x052e, 1, 2 },
-	{ 0x0531, 0x0556, 48, 1 },
-};
-
-static unsigned lower(unsigned c)
+/* One character that is not ASCII, from `from` to `to`, which is not behind it; how many octets it was and is. */
+static size_t character_fold(const char *from, size_t n, char *to, size_t *made_out)
 {
-	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0] && c >= ranges[i].lo; i++)
-		if (c <= ranges[i].hi && (c - ranges[i].lo) % ranges[i].by == 0)
-			return c + ranges[i].distance;
-	return c;
+	uint8_t folded[6];
+	ucs4_t c;
+	int length = u8_mbtoucr(&c, (const uint8_t *)from, n);
+
+	if (length <= 0) {
+		*to = *from;
+		*made_out = 1;
+		return 1;
+	}
+	int made = u8_uctomb(folded, uc_tolower(uc_toupper(c)), sizeof folded);
+	bool fits = made > 0 && made <= length;
+	*made_out = (size_t)(fits ? made : length);
+	memmove(to, fits ? (const char *)folded : from, *made_out);
+	return (size_t)length;
 }
 
-void fold(char *text, size_t n)
+size_t fold(char *text, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		unsigned char lead = (unsigned char)text[i];
+	size_t to = 0, made;
 
-		if (lead < 0x80) {
-			text[i] = octet_lower(text[i]);
-			continue;
+	for (size_t at = 0; at < n; to += made) {
+		if ((unsigned char)text[at] < 0x80) {
+			text[to] = octet_lower(text[at++]);
+			made = 1;
+		} else {
+			at += character_fold(text + at, n - at, text + to, &made);
 		}
-		/* All letters of the table have two octets. */
-		bool two =
-		    lead >= 0xc3 && lead <= 0xd5 && i + 1 < n && (text[i + 1] & 0xc0) == 0x80;
-		if (!two)
-			continue;
-		unsigned c = lower((lead & 0x1fu) << 6 | (text[i + 1] & 0x3f));
-		text[i++] = (char)(0xc0 | c >> 6);
-		text[i] = (char)(0x80 | (c & 0x3f));
 	}
+	return to;
 }

@@ -1,15 +1,15 @@
 /*
- * fold: text in lower case, so that a search finds it whatever its case.
+ * fold: text without cases, so that a search finds it whatever its case.
  *
- * UTF-8 of ASCII, Latin, Greek, Cyrillic and Armenian letters, as far as both cases have the same length; other
- * octets stay. Simpler than i;unicode-casemap (RFC 5051): nothing is decomposed.
+ * Each character becomes the small letter of its capital, as Unicode has them: as in i;unicode-casemap (RFC 5051 §2),
+ * but nothing is decomposed. What is no UTF-8 stays, and the two letters that would grow (U+023A, U+023E).
  */
 #ifndef IMAP_FOLD_H
 #define IMAP_FOLD_H
 
 #include <stddef.h>
 
-/* In place. Any octets. */
-void fold(char *text, size_t n);
+/* In place; how many octets are left of n. Any octets. */
+size_t fold(char *text, size_t n);
 
 #endif

@@ -46,7 +46,9 @@ struct imap_reply {
 	enum imap_status status;
 	const char *code; /* "READ-WRITE", NULL for none */
 	const char *text;
-	bool close, starttls;
+	bool close, starttls, compress;
+	bool
+	    modseq; /* the code says the highest that was told, to who knows QRESYNC (RFC 7162 §3.2.7) */
 };
 
 struct imap;
@@ -79,8 +81,13 @@ struct imap {
 	int64_t account;
 	slice user; /* in the session's arena */
 	unsigned failed_logins, mistakes;
-	bool condstore;  /* modseqs are shown */
-	bool identified; /* what it said with ID is in the log */
+	bool condstore;    /* modseqs are shown */
+	bool rev2;         /* answers as RFC 9051 has them where RFC 3501 differs */
+	bool utf8;         /* names of mailboxes are UTF-8 on the wire */
+	bool accepts_utf8; /* UTF8=ACCEPT (RFC 6855) */
+	unsigned logouts;  /* by UNAUTHENTICATE */
+	bool qresync;      /* VANISHED instead of EXPUNGE (RFC 7162 §3.2.3) */
+	bool identified;   /* what it said with ID is in the log */
 	struct sasl sasl;
 	struct gather gather;
 	bool in_literal; /* the next frame is one */
@@ -132,6 +139,9 @@ void imap_print_flags(struct imap *im, const struct store_row *row);
 void imap_print_state(struct imap *im, const struct store_row *row);
 /* The same of the flags a mailbox may have. */
 void imap_print_flag_names(struct imap *im, bool more);
+/* The name of a mailbox's object id, of a message's (RFC 8474 §4, §5.1): "F12", "M34". */
+#define IMAP_MAILBOX_ID "F%lld"
+#define IMAP_EMAIL_ID   "M%lld"
 /* A mailbox name as the wire has it. */
 void imap_print_mailbox(struct imap *im, slice name);
 /* Names by bit; NULL after a failure, which is logged. */
@@ -141,6 +151,7 @@ slice *imap_keywords(struct imap *im);
 struct store *imap_store(struct imap *im);
 void imap_notify(struct imap *im, const struct store_notice *notice);
 void imap_logged_in(struct imap *im, slice user, int64_t account);
+void imap_logged_out(struct imap *im);
 void imap_deselect(struct imap *im);
 bool imap_password_allowed(const struct imap *im);
 /* The output waits for the client: a producer stops here. */
@@ -178,6 +189,7 @@ struct imap_reply imap_cmd_authenticate(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_capability(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_check(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_close(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_compress(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_copy(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_create(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_delete(struct imap *im, struct cursor *args);
@@ -197,6 +209,7 @@ struct imap_reply imap_cmd_move(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_namespace(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_noop(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_rename(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_replace(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_search(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_select(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_sort(struct imap *im, struct cursor *args);
@@ -205,6 +218,7 @@ struct imap_reply imap_cmd_status(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_store(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_subscribe(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_thread(struct imap *im, struct cursor *args);
+struct imap_reply imap_cmd_unauthenticate(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_unselect(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_unsubscribe(struct imap *im, struct cursor *args);
 

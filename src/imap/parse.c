@@ -82,13 +82,23 @@ static slice literal8_parse(struct cursor *c)
 	return literal_octets(c);
 }
 
-/* append-data = literal / literal8 */
-slice parse_message(struct cursor *c, bool *binary_out)
+/* append-data = literal / literal8 / "UTF8" SP "(" literal8 ")"   RFC 9051 §9, RFC 6855 §4 */
+slice parse_message(struct cursor *c, enum parse_form *form_out)
 {
-	*binary_out = cursor_peek(c) == '~';
-	if (!*binary_out && cursor_peek(c) != '{')
+	*form_out = PARSE_TEXT;
+	if (cursor_try(c, SLICE("UTF8 ("))) {
+		*form_out = PARSE_UTF8;
+		slice message = literal8_parse(c);
+		cursor_char(c, ')', "')'");
+		return message;
+	}
+	if (cursor_peek(c) == '~') {
+		*form_out = PARSE_BINARY;
+		return literal8_parse(c);
+	}
+	if (cursor_peek(c) != '{')
 		cursor_fail(c, "literal");
-	return *binary_out ? literal8_parse(c) : literal_parse(c);
+	return literal_parse(c);
 }
 
 /* string = quoted / literal */
@@ -131,14 +141,32 @@ static bool name_plain(slice wire)
 	return utf8_valid(wire);
 }
 
+/* Controls and separators of lines that are no ASCII: U+0080 to U+009F, U+2028, U+2029 (RFC 9051 §5.1). */
+static bool name_allowed(slice name)
+{
+	for (size_t i = 0; i + 1 < name.n; i++) {
+		const unsigned char *p = (const unsigned char *)name.p + i;
+
+		if ((p[0] == 0xc2 && p[1] < 0xa0) ||
+		    (p[0] == 0xe2 && p[1] == 0x80 && i + 2 < name.n && (p[2] & 0xfe) == 0xa8))
+			return false;
+	}
+	return true;
+}
+
 /* The wire's name as ours: UTF-8 without controls. An "&" that begins no base64 stands for itself: the name
  * is an astring like any other, and there may be no such mailbox. */
-static slice name_decode(struct cursor *c, slice wire, struct arena *arena)
+static slice name_decode(struct cursor *c, slice wire, struct arena *arena, bool utf8)
 {
 	struct buf name;
 
 	if (c->expected)
 		return (slice){ 0 };
+	if (utf8) {
+		if (wire.n > STORE_MAILBOX_MAX || !name_plain(wire) || !name_allowed(wire))
+			cursor_fail(c, "mailbox name in UTF-8");
+		return wire;
+	}
 	buf_init(&name, STORE_MAILBOX_MAX);
 	if (!utf7_decode(wire, &name)) {
 		buf_clear(&name);
@@ -152,9 +180,9 @@ static slice name_decode(struct cursor *c, slice wire, struct arena *arena)
 }
 
 /* mailbox = "INBOX" / astring */
-slice parse_mailbox(struct cursor *c, struct arena *arena)
+slice parse_mailbox(struct cursor *c, struct arena *arena, bool utf8)
 {
-	slice name = name_decode(c, parse_astring(c, arena), arena);
+	slice name = name_decode(c, parse_astring(c, arena), arena, utf8);
 
 	if (name.n == 0)
 		cursor_fail(c, "mailbox name");
@@ -162,11 +190,11 @@ slice parse_mailbox(struct cursor *c, struct arena *arena)
 }
 
 /* list-mailbox = 1*list-char / string;  list-char = ATOM-CHAR / "%" / "*" / "]" */
-slice parse_list_mailbox(struct cursor *c, struct arena *arena)
+slice parse_list_mailbox(struct cursor *c, struct arena *arena, bool utf8)
 {
 	bool string = cursor_peek(c) == '"' || cursor_peek(c) == '{';
 
-	return name_decode(c, string ? parse_string(c, arena) : chars_parse(c, "]%*"), arena);
+	return name_decode(c, string ? parse_string(c, arena) : chars_parse(c, "]%*"), arena, utf8);
 }
 
 /* nz-number = digit-nz *DIGIT */

@@ -24,13 +24,16 @@ void parse_space(struct cursor *c);
 slice parse_tag(struct cursor *c);
 slice parse_atom(struct cursor *c, const char *expected);
 slice parse_string(struct cursor *c, struct arena *arena);
-/* The message of APPEND; *binary_out: as a literal8, in which NUL may be. */
-slice parse_message(struct cursor *c, bool *binary_out);
+/* How a message was sent: a literal, a literal8, in which NUL may be, or a literal8 with headers in UTF-8. */
+enum parse_form { PARSE_TEXT, PARSE_BINARY, PARSE_UTF8 };
+/* The message of APPEND. */
+slice parse_message(struct cursor *c, enum parse_form *form_out);
 slice parse_astring(struct cursor *c, struct arena *arena);
-/* A mailbox name as UTF-8; the command has it in modified UTF-7 (RFC 3501 §5.1.3). */
-slice parse_mailbox(struct cursor *c, struct arena *arena);
+/* A mailbox name as UTF-8; the command has it so (utf8: RFC 9051 §5.1, RFC 6855 §3), or in modified UTF-7 (RFC
+ * 3501 §5.1.3). */
+slice parse_mailbox(struct cursor *c, struct arena *arena, bool utf8);
 /* The same with wildcards, for LIST. */
-slice parse_list_mailbox(struct cursor *c, struct arena *arena);
+slice parse_list_mailbox(struct cursor *c, struct arena *arena, bool utf8);
 /* 1 to 2^32-1. */
 uint32_t parse_number(struct cursor *c);
 

@@ -14,14 +14,17 @@ void imap_print_capabilities(struct imap *im)
 	struct buf *out = &im->s->out;
 
 	buf_adds(out,
-	    "CAPABILITY IMAP4rev1 LITERAL+ SASL-IR IDLE NAMESPACE UNSELECT UIDPLUS MOVE "
-	    "CHILDREN SPECIAL-USE ID ENABLE CONDSTORE ESEARCH SEARCHRES WITHIN STATUS=SIZE "
+	    "CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR IDLE NAMESPACE UNSELECT UIDPLUS MOVE "
+	    "CHILDREN SPECIAL-USE ID ENABLE CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN STATUS=SIZE "
 	    "LIST-EXTENDED LIST-STATUS CREATE-SPECIAL-USE BINARY MULTIAPPEND "
 	    "SORT SORT=DISPLAY ESORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT "
-	    "QUOTA QUOTA=RES-STORAGE");
+	    "QUOTA QUOTA=RES-STORAGE UTF8=ACCEPT UNAUTHENTICATE SAVEDATE PREVIEW REPLACE OBJECTID");
+	if (imap_host.compress && !session_compressed(im->s))
+		buf_adds(out, " COMPRESS=DEFLATE");
 	if (im->state != IMAP_STRANGER)
 		return;
-	if (im->s->listener->tls == LISTENER_STARTTLS && !session_secure(im->s))
+	if (im->s->listener->tls == LISTENER_STARTTLS && !session_secure(im->s) &&
+	    !session_compressed(im->s))
 		buf_adds(out, " STARTTLS");
 	struct sasl_host host = store_sasl_host(&imap_host, im->s);
 	sasl_offer(&host, " AUTH=", out);
@@ -92,10 +95,26 @@ void imap_print_flag_names(struct imap *im, bool more)
 	buf_addc(out, ')');
 }
 
+/* A name has no line ends and no NUL: it can always be quoted. */
+static void quoted_write(slice text, struct buf *out)
+{
+	buf_addc(out, '"');
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '"' || text.p[i] == '\\')
+			buf_addc(out, '\\');
+		buf_addc(out, text.p[i]);
+	}
+	buf_addc(out, '"');
+}
+
 void imap_print_mailbox(struct imap *im, slice name)
 {
 	struct buf wire;
 
+	if (im->utf8) {
+		quoted_write(name, &im->s->out);
+		return;
+	}
 	buf_init(&wire, 4 * name.n + 8);
 	utf7_encode(name, &wire);
 	imap_string_write(buf_slice(&wire), &im->s->out);

@@ -12,7 +12,14 @@ struct parser {
 	unsigned depth, keys;
 };
 
-enum argument { NO_ARGUMENT, ARGUMENT_TEXT, ARGUMENT_DAY, ARGUMENT_SIZE, ARGUMENT_AGE };
+enum argument {
+	NO_ARGUMENT,
+	ARGUMENT_TEXT,
+	ARGUMENT_DAY,
+	ARGUMENT_SIZE,
+	ARGUMENT_AGE,
+	ARGUMENT_ID
+};
 
 /* Keys with at most one argument: what they look at, and what flags they want. */
 static const struct key {
@@ -30,6 +37,7 @@ static const struct key {
 	{ "CC",         SEARCH_CC,         ARGUMENT_TEXT, 0, 0 },
 	{ "DELETED",    SEARCH_FLAG,       NO_ARGUMENT,   STORE_DELETED, STORE_DELETED },
 	{ "DRAFT",      SEARCH_FLAG,       NO_ARGUMENT,   STORE_DRAFT, STORE_DRAFT },
+	{ "EMAILID",    SEARCH_EMAILID,    ARGUMENT_ID,   0, 0 },
 	{ "FLAGGED",    SEARCH_FLAG,       NO_ARGUMENT,   STORE_FLAGGED, STORE_FLAGGED },
 	{ "FROM",       SEARCH_FROM,       ARGUMENT_TEXT, 0, 0 },
 	{ "LARGER",     SEARCH_LARGER,     ARGUMENT_SIZE, 0, 0 },
@@ -38,6 +46,10 @@ static const struct key {
 	{ "OLDER",      SEARCH_OLDER,      ARGUMENT_AGE,  0, 0 },
 	{ "ON",         SEARCH_ON,         ARGUMENT_DAY,  0, 0 },
 	{ "RECENT",     SEARCH_RECENT,     NO_ARGUMENT,   0, 0 },
+	{ "SAVEDATESUPPORTED", SEARCH_ALL,   NO_ARGUMENT,   0, 0 },
+	{ "SAVEDBEFORE", SEARCH_SAVEDBEFORE, ARGUMENT_DAY, 0, 0 },
+	{ "SAVEDON",    SEARCH_SAVEDON,    ARGUMENT_DAY,  0, 0 },
+	{ "SAVEDSINCE", SEARCH_SAVEDSINCE, ARGUMENT_DAY,  0, 0 },
 	{ "SEEN",       SEARCH_FLAG,       NO_ARGUMENT,   STORE_SEEN, STORE_SEEN },
 	{ "SENTBEFORE", SEARCH_SENTBEFORE, ARGUMENT_DAY,  0, 0 },
 	{ "SENTON",     SEARCH_SENTON,     ARGUMENT_DAY,  0, 0 },
@@ -46,6 +58,7 @@ static const struct key {
 	{ "SMALLER",    SEARCH_SMALLER,    ARGUMENT_SIZE, 0, 0 },
 	{ "SUBJECT",    SEARCH_SUBJECT,    ARGUMENT_TEXT, 0, 0 },
 	{ "TEXT",       SEARCH_TEXT,       ARGUMENT_TEXT, 0, 0 },
+	{ "THREADID",   SEARCH_NONE,       ARGUMENT_ID,   0, 0 },
 	{ "TO",         SEARCH_TO,         ARGUMENT_TEXT, 0, 0 },
 	{ "UNANSWERED", SEARCH_FLAG,       NO_ARGUMENT,   STORE_ANSWERED, 0 },
 	{ "UNDELETED",  SEARCH_FLAG,       NO_ARGUMENT,   STORE_DELETED, 0 },
@@ -73,8 +86,21 @@ static slice needle_parse(struct parser *p)
 	slice text = parse_astring(p->c, p->arena);
 	char *copy = arena_str(p->arena, text);
 
-	fold(copy, text.n);
-	return (slice){ copy, text.n };
+	return (slice){ copy, fold(copy, text.n) };
+}
+
+/* objectid = 1*255(ALPHA / DIGIT / "_" / "-")   RFC 8474 §7; what is none of ours is nobody's */
+static void id_parse(struct parser *p, struct search *s)
+{
+	slice id = parse_atom(p->c, "object id");
+	struct cursor c = cursor_of(id);
+
+	s->number = -1;
+	if (id.n && id.p[0] == 'M') { /* ids have case */
+		cursor_take(&c, 1, "M");
+		int64_t number = (int64_t)cursor_number(&c, INT64_MAX, "number");
+		s->number = cursor_done(&c) ? number : -1;
+	}
 }
 
 static void argument_parse(struct parser *p, const struct key *key, struct search *s)
@@ -85,6 +111,8 @@ static void argument_parse(struct parser *p, const struct key *key, struct searc
 		s->text = needle_parse(p);
 	else if (key->argument == ARGUMENT_DAY)
 		date_day_parse(p->c, &s->number);
+	else if (key->argument == ARGUMENT_ID)
+		id_parse(p, s);
 	else if (key->argument == ARGUMENT_SIZE)
 		s->number = (int64_t)cursor_number(p->c, INT64_MAX, "size");
 	else if (key->argument == ARGUMENT_AGE)
@@ -260,11 +288,30 @@ bool search_each(struct search *tree, bool (*fn)(void *context, struct search *k
 
 /* ---- matching ---- */
 
-static int64_t received_day(const struct store_row *row)
+static int64_t day_of(int64_t us)
 {
-	struct date date = { .seconds = row->received_us / 1000000 };
+	struct date date = { .seconds = us / 1000000 };
 
 	return date_day(&date);
+}
+
+static int64_t received_day(const struct store_row *row)
+{
+	return day_of(row->received_us);
+}
+
+/* That of the arrival where nobody knows (RFC 8514 §4.3). */
+static int64_t saved_day(const struct store_row *row)
+{
+	return day_of(row->saved_us ? row->saved_us : row->received_us);
+}
+
+/* One of the three keys that begin with `before`. */
+static bool day_matches(const struct search *s, enum search_kind before, int64_t day)
+{
+	if (s->kind == before)
+		return day < s->number;
+	return s->kind == before + 1 ? day == s->number : day >= s->number;
 }
 
 /* The day of the Date field; of the arrival where there is no such field. */
@@ -275,9 +322,7 @@ static bool sent_matches(
 	int64_t day =
 	    e->date.p && date_parse(e->date, &date) ? date_day(&date) : received_day(message->row);
 
-	if (s->kind == SEARCH_SENTBEFORE)
-		return day < s->number;
-	return s->kind == SEARCH_SENTON ? day == s->number : day >= s->number;
+	return day_matches(s, SEARCH_SENTBEFORE, day);
 }
 
 /* Keys that look at the envelope. */
@@ -306,7 +351,7 @@ static bool text_matches(const struct search *s, const struct search_message *me
 	slice text;
 
 	if (s->kind == SEARCH_HEADER)
-		return message->message(message->context, &text) &&
+		return message->header(message->context, &text) &&
 		    search_text_header(message->charsets, text, s->name, s->text);
 	if (!message->text(message->context, &text, &body_at))
 		return false;
@@ -336,6 +381,19 @@ static bool any_matches(const struct search *s, const struct search_message *mes
 	return false;
 }
 
+static bool number_matches(const struct search *s, const struct store_row *row)
+{
+	if (s->kind == SEARCH_LARGER)
+		return row->size > s->number;
+	if (s->kind == SEARCH_SMALLER)
+		return row->size < s->number;
+	if (s->kind == SEARCH_OLDER)
+		return row->received_us / 1000000 <= s->number;
+	if (s->kind == SEARCH_YOUNGER)
+		return row->received_us / 1000000 >= s->number;
+	return s->kind == SEARCH_MODSEQ ? row->modseq >= s->number : row->body == s->number;
+}
+
 bool search_matches(const struct search *s, const struct search_message *message)
 {
 	const struct store_row *row = message->row;
@@ -363,21 +421,20 @@ bool search_matches(const struct search *s, const struct search_message *message
 	case SEARCH_RECENT:
 		return s->uids && uid_set_contains(s->uids, row->uid);
 	case SEARCH_BEFORE:
-		return received_day(row) < s->number;
 	case SEARCH_ON:
-		return received_day(row) == s->number;
 	case SEARCH_SINCE:
-		return received_day(row) >= s->number;
+		return day_matches(s, SEARCH_BEFORE, received_day(row));
 	case SEARCH_LARGER:
-		return row->size > s->number;
 	case SEARCH_SMALLER:
-		return row->size < s->number;
 	case SEARCH_OLDER:
-		return row->received_us / 1000000 <= s->number;
 	case SEARCH_YOUNGER:
-		return row->received_us / 1000000 >= s->number;
 	case SEARCH_MODSEQ:
-		return row->modseq >= s->number;
+	case SEARCH_EMAILID:
+		return number_matches(s, row);
+	case SEARCH_SAVEDBEFORE:
+	case SEARCH_SAVEDON:
+	case SEARCH_SAVEDSINCE:
+		return day_matches(s, SEARCH_SAVEDBEFORE, saved_day(row));
 	case SEARCH_HEADER:
 	case SEARCH_BODY:
 	case SEARCH_TEXT:

@@ -35,7 +35,7 @@ enum search_kind {
 	SEARCH_HEADER,
 	SEARCH_BODY,
 	SEARCH_TEXT,
-	SEARCH_BEFORE, /* INTERNALDATE, in days */
+	SEARCH_BEFORE, /* INTERNALDATE, in days; ORDER of these three: before, on, since */
 	SEARCH_ON,
 	SEARCH_SINCE,
 	SEARCH_SENTBEFORE, /* the Date field */
@@ -45,6 +45,10 @@ enum search_kind {
 	SEARCH_SMALLER,
 	SEARCH_OLDER, /* RFC 5032 */
 	SEARCH_YOUNGER,
+	SEARCH_EMAILID,     /* RFC 8474 §6 */
+	SEARCH_SAVEDBEFORE, /* RFC 8514 §4.3 */
+	SEARCH_SAVEDON,
+	SEARCH_SAVEDSINCE,
 	SEARCH_MODSEQ,  /* RFC 7162 §3.1.5 */
 	SEARCH_SUBJECT, /* of the envelope (RFC 9051 §6.4.4) */
 	SEARCH_FROM,
@@ -68,8 +72,8 @@ struct search_message {
 	const struct store_row *row;
 	struct charsets *charsets; /* NULL: the few that need no converter */
 	struct arena *arena;       /* of this message */
-	/* The whole message, when a key needs it; false: it is gone. */
-	bool (*message)(void *context, slice *out);
+	/* The beginning of the message, with its header, when a key needs it; false: it is gone. */
+	bool (*header)(void *context, slice *out);
 	/* The same as search_text_write() gives it. */
 	bool (*text)(void *context, slice *out, size_t *body_at_out);
 	void *context;

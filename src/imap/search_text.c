@@ -18,7 +18,7 @@ bool search_text_value(struct charsets *charsets, slice value, slice needle)
 
 	buf_init(&text, GROWTH * value.n + 1);
 	encoded_words_decode(charsets, value, &text);
-	fold(text.p, text.n);
+	text.n = fold(text.p, text.n);
 	bool found = search_text_holds(buf_slice(&text), needle);
 	buf_free(&text);
 	return found;
@@ -90,7 +90,7 @@ static void text_write(
 	buf_free(&charset);
 }
 
-static void leaf_write(struct charsets *charsets, const struct part *part, struct buf *out)
+void search_text_leaf_write(struct charsets *charsets, const struct part *part, struct buf *out)
 {
 	enum encoding encoding = encoding_of(part->encoding, NULL);
 	bool text = part_is(part, "text", NULL);
@@ -108,14 +108,26 @@ static void leaf_write(struct charsets *charsets, const struct part *part, struc
 	buf_addc(out, '\n');
 }
 
-/* The part after this one, children first; NULL at the end. */
-static const struct part *part_after(const struct part *part)
+const struct part *search_text_part_after(const struct part *part)
 {
 	if (part->children)
 		return part->children;
 	while (part && !part->next)
 		part = part->parent;
 	return part ? part->next : NULL;
+}
+
+/* Folds the header and the body, each of which may become shorter. */
+static void folded_keep(struct buf *out, size_t *body_at)
+{
+	if (out->n == 0)
+		return;
+	size_t header = fold(out->p, *body_at);
+	size_t body = fold(out->p + *body_at, out->n - *body_at);
+
+	memmove(out->p + header, out->p + *body_at, body);
+	*body_at = header;
+	out->n = header + body;
 }
 
 void search_text_write(
@@ -127,12 +139,12 @@ void search_text_write(
 	mime_parse(message, arena, &mime);
 	header_write(charsets, mime.root->header, out);
 	*body_at_out = out->n;
-	for (const struct part *part = mime.root; part; part = part_after(part)) {
+	for (const struct part *part = mime.root; part; part = search_text_part_after(part)) {
 		if (part != mime.root)
 			header_write(charsets, part->header, out);
 		if (!part->children)
-			leaf_write(charsets, part, out);
+			search_text_leaf_write(charsets, part, out);
 	}
-	fold(out->p, out->n);
+	folded_keep(out, body_at_out);
 	arena_free(arena);
 }

@@ -2,9 +2,13 @@
 
 #include "imap/parse.h"
 #include "imap/search_text.h"
+#include "mail/header.h"
+#include "mail/mime.h"
 
 /* How long one step looks at messages: others want their turn too. */
 #define STEP_US 20000
+/* Octets of a message in which its header mostly ends. */
+#define HEADER_FIRST (16 * 1024)
 /* Octets of one message as decoded text; its own size, and its parts' fields twice. */
 #define TEXT_MAX (2 * (size_t)IMAP_MESSAGE)
 
@@ -33,19 +37,33 @@ struct searching *searching_new(struct imap *im)
 
 /* ---- looking ---- */
 
-/* Reads the message when a key asks for it, once. */
-static bool message_read(void *context, slice *out)
+static bool message_failed(struct searching *s)
+{
+	s->failed |= s->error.fault != FAULT_ABSENT;
+	buf_clear(&s->message);
+	return false;
+}
+
+static bool head_read(struct searching *s, size_t n)
+{
+	return store_body_head(imap_store(s->im), s->im->account, s->rows.row->body, n, &s->message,
+		   &s->error) ||
+	    message_failed(s);
+}
+
+/* Reads the header when a key asks for it, once; a long one in a second step. */
+static bool header_read(void *context, slice *out)
 {
 	struct searching *s = context;
 
-	if (!s->message_read) {
-		s->message_read = true;
-		if (!store_body(imap_store(s->im), s->im->account, s->rows.row->body, &s->message,
-			&s->error)) {
-			s->failed |= s->error.fault != FAULT_ABSENT;
-			buf_clear(&s->message);
+	if (!s->header_read) {
+		s->header_read = true;
+		if (!head_read(s, HEADER_FIRST))
 			return false;
-		}
+		bool whole = s->message.n < HEADER_FIRST ||
+		    header_of(buf_slice(&s->message)).n < s->message.n;
+		if (!whole && !head_read(s, MIME_HEADER))
+			return false;
 	}
 	*out = buf_slice(&s->message);
 	return s->message.n > 0;
@@ -54,15 +72,16 @@ static bool message_read(void *context, slice *out)
 static bool message_text(void *context, slice *out, size_t *body_at_out)
 {
 	struct searching *s = context;
-	slice message;
 
 	if (!s->text_read) {
-		s->text_read = true;
+		s->text_read = s->header_read = true;
 		buf_clear(&s->text);
 		s->body_at = 0;
-		if (!message_read(s, &message))
-			return false;
-		search_text_write(imap_charsets(s->im), message, &s->text, &s->body_at);
+		if (!store_body(imap_store(s->im), s->im->account, s->rows.row->body, &s->message,
+			&s->error))
+			return message_failed(s);
+		search_text_write(
+		    imap_charsets(s->im), buf_slice(&s->message), &s->text, &s->body_at);
 	}
 	*out = buf_slice(&s->text);
 	*body_at_out = s->body_at;
@@ -74,11 +93,11 @@ static void row_look(struct searching *s, const struct store_row *row)
 	struct search_message message = { .row = row,
 		.charsets = imap_charsets(s->im),
 		.arena = s->arena,
-		.message = message_read,
+		.header = header_read,
 		.text = message_text,
 		.context = s };
 
-	s->message_read = s->text_read = false;
+	s->header_read = s->text_read = false;
 	if (!search_matches(s->tree, &message))
 		return;
 	uid_set_add(s->found, row->uid, row->uid);
@@ -90,9 +109,9 @@ static void row_look(struct searching *s, const struct store_row *row)
 	s->failed |= s->hit && !s->hit(s, s->context);
 }
 
-bool searching_message(struct searching *s, slice *out)
+bool searching_header(struct searching *s, slice *out)
 {
-	return message_read(s, out);
+	return header_read(s, out);
 }
 
 enum searching_state searching_step(struct searching *s)
@@ -190,7 +209,14 @@ static bool charset_known_here(slice name)
 bool searching_parse(
     struct searching *s, struct cursor *args, bool bare, struct imap_reply *reply_out)
 {
-	if (bare || cursor_try(args, SLICE("CHARSET "))) {
+	bool named = !bare && cursor_try(args, SLICE("CHARSET "));
+
+	if (named && s->im->accepts_utf8) {
+		/* RFC 6855 §3 */
+		*reply_out = imap_reply_bad(s->im, "no CHARSET after ENABLE UTF8=ACCEPT");
+		return false;
+	}
+	if (bare || named) {
 		slice charset = parse_astring(args, s->im->arena);
 
 		parse_space(args);

@@ -39,9 +39,9 @@ struct searching {
 
 	struct error error;
 	/* private */
-	bool heads, failed, message_read, text_read;
+	bool heads, failed, header_read, text_read;
 	struct uid_set *chosen;   /* to look at */
-	struct buf message, text; /* as it is, as search_text_write() gives it */
+	struct buf message, text; /* its beginning or all of it; as search_text_write() gives it */
 	size_t body_at;
 };
 
@@ -59,7 +59,8 @@ bool searching_parse(
 bool searching_begin(struct searching *s, bool heads, struct imap_reply *reply_out);
 /* Looks for some milliseconds. FAILED: s->error. */
 enum searching_state searching_step(struct searching *s);
-/* The message under the eye, as it is; false: it is gone, or s->failed. */
-bool searching_message(struct searching *s, slice *out);
+/* The beginning of the message under the eye, with its header as far as mail/mime.h looks at it; false: it is gone,
+ * or s->failed. */
+bool searching_header(struct searching *s, slice *out);
 
 #endif

@@ -69,23 +69,34 @@ static struct sequence_range star_replace(struct sequence_range range, uint32_t 
 	return (struct sequence_range){ range.lo < last ? range.lo : last, last, true };
 }
 
-bool sequence_resolve(
-    const struct sequence *sequence, const struct uid_set *uids, bool by_uid, struct uid_set *out)
+void sequence_named(const struct sequence *sequence, uint32_t last, struct uid_set *out)
 {
-	uint32_t count = uid_set_count(uids), last = by_uid ? uid_set_last(uids) : count;
-
-	bool all = true;
-
 	uid_set_clear(out);
 	for (size_t i = 0; i < sequence->n; i++) {
 		struct sequence_range range = star_replace(sequence->ranges[i], last);
 
+		if (range.lo)
+			uid_set_add(out, range.lo, range.hi);
+	}
+}
+
+bool sequence_resolve(
+    const struct sequence *sequence, const struct uid_set *uids, bool by_uid, struct uid_set *out)
+{
+	uint32_t count = uid_set_count(uids);
+	bool all = true;
+
+	if (by_uid) {
+		sequence_named(sequence, uid_set_last(uids), out);
+		uid_set_intersect(out, uids);
+		return true;
+	}
+	uid_set_clear(out);
+	for (size_t i = 0; i < sequence->n; i++) {
+		struct sequence_range range = star_replace(sequence->ranges[i], count);
+
 		if (range.lo == 0)
 			continue;
-		if (by_uid) {
-			uid_set_add(out, range.lo, range.hi);
-			continue;
-		}
 		all = all && range.hi <= count;
 		if (range.lo > count)
 			continue;

@@ -26,6 +26,8 @@ struct sequence {
 
 /* Reads 1*("," range), or "$"; the ranges are in the arena, sorted. */
 void sequence_parse(struct cursor *c, struct arena *arena, struct sequence *out);
+/* All numbers that it names, there or not; last: what "*" stands for, 0 for nothing. */
+void sequence_named(const struct sequence *sequence, uint32_t last, struct uid_set *out);
 /* Which of `uids` it names: by UID, or by position. Those found replace what out held. false: some
  * positions are not there (UIDs that there are not are no error, RFC 9051 §6.4.9). */
 bool sequence_resolve(

@@ -36,7 +36,7 @@ static enum turn imap_open(struct session *s)
 	im->s = s;
 	im->state = IMAP_STRANGER;
 	s->state = im;
-	gather_init(&im->gather, IMAP_LINE_BEFORE + IMAP_LITERAL_BEFORE, IMAP_LITERAL_BEFORE);
+	gather_init(&im->gather, 0, 0);
 	session_want_line(s, IMAP_LINE_BEFORE);
 	session_set_timeout(s, imap_host.login_timeout_ms);
 	buf_adds(&s->out, "* OK [");
@@ -52,6 +52,18 @@ void imap_logged_in(struct imap *im, slice user, int64_t account)
 	im->user = arena_copy(im->s->arena, user);
 	session_want_line(im->s, IMAP_LINE);
 	session_set_timeout(im->s, imap_host.idle_timeout_ms);
+}
+
+void imap_logged_out(struct imap *im)
+{
+	imap_deselect(im);
+	im->state = IMAP_STRANGER;
+	im->account = 0;
+	im->user = SLICE("");
+	im->condstore = im->qresync = im->rev2 = im->utf8 = im->accepts_utf8 = false;
+	im->logouts++;
+	session_want_line(im->s, IMAP_LINE_BEFORE);
+	session_set_timeout(im->s, imap_host.login_timeout_ms);
 }
 
 void imap_deselect(struct imap *im)
@@ -71,10 +83,17 @@ static void want_line(struct imap *im)
 static void set_limits(struct imap *im, slice line)
 {
 	slice rest = slice_from(line, slice_find(line, ' ') + 1);
-	bool append = im->state != IMAP_STRANGER && slice_starts_nocase(rest, SLICE("APPEND "));
+	bool append = slice_starts_nocase(rest, SLICE("APPEND ")) ||
+	    slice_starts_nocase(rest, SLICE("REPLACE ")) ||
+	    slice_starts_nocase(rest, SLICE("UID REPLACE "));
 
-	if (im->state == IMAP_STRANGER || im->gather.text.n)
+	if (im->gather.text.n)
 		return;
+	if (im->state == IMAP_STRANGER) {
+		im->gather.text.max = IMAP_LINE_BEFORE + IMAP_LITERAL_BEFORE;
+		im->gather.literal_max = IMAP_LITERAL_BEFORE;
+		return;
+	}
 	im->gather.text.max = append ? IMAP_APPEND + IMAP_COMMAND : IMAP_COMMAND;
 	im->gather.literal_max = append ? IMAP_APPEND : IMAP_LITERAL;
 }

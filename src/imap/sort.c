@@ -73,7 +73,7 @@ static slice text_key(struct charsets *charsets, slice value, struct arena *aren
 
 	buf_init(&text, 4 * VALUE_MAX);
 	encoded_words_decode(charsets, slice_head(value, VALUE_MAX), &text);
-	fold(text.p, text.n);
+	text.n = fold(text.p, text.n);
 	for (size_t i = 0; i < text.n; i++) {
 		char c = octet_is(text.p[i], OCTET_CONTROL) ? ' ' : text.p[i];
 

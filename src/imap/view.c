@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "imap/internal.h"
 
+#define VANISHED_RANGES 1000 /* of one line */
+
 void view_close(struct view *v)
 {
 	uid_set_free(&v->uids);
@@ -19,7 +21,8 @@ void view_claim(struct imap *im, const struct store_mailbox *now)
 	uint32_t from = now->recent, to = now->uidnext;
 	struct error error;
 
-	if (from >= to)
+	/* RFC 9051 knows no recent messages: they are left to sessions that do. */
+	if (from >= to || im->rev2)
 		return;
 	if (!v->read_only &&
 	    !store_claim_recent(imap_store(im), im->account, v->mailbox, &from, &to, &error))
@@ -87,7 +90,8 @@ enum view_found view_sync_begin(struct imap *im, bool may_expunge)
 	struct view_sync *sync = &im->sync;
 	struct error error;
 
-	*sync = (struct view_sync){ .arena = arena_new(IMAP_COMMAND_MEMORY) };
+	*sync = (struct view_sync){ .arena = arena_new(IMAP_COMMAND_MEMORY),
+		.new_first = sync->new_first };
 	enum view_found found = look(im, &error);
 	if (found == VIEW_CHANGED &&
 	    !store_changed(imap_store(im), im->account, v->mailbox, v->modseq, v->uidnext,
@@ -105,10 +109,31 @@ enum view_found view_sync_begin(struct imap *im, bool may_expunge)
 	return found;
 }
 
+bool view_vanished(struct imap *im, struct uid_set *set, bool earlier)
+{
+	while (set->n) {
+		struct uid_set part = { .ranges = set->ranges, .n = set->n };
+
+		if (imap_full(im))
+			return false;
+		if (part.n > VANISHED_RANGES)
+			part.n = VANISHED_RANGES;
+		buf_adds(&im->s->out, earlier ? "* VANISHED (EARLIER) " : "* VANISHED ");
+		uid_set_print(&part, &im->s->out);
+		buf_adds(&im->s->out, "\r\n");
+		if (!earlier)
+			uid_set_remove_all(&im->view.uids, &part);
+		uid_set_remove(set, set->ranges[0].lo, set->ranges[part.n - 1].hi);
+	}
+	return true;
+}
+
 bool view_expunge(struct imap *im, struct uid_set *set)
 {
 	struct uid_set *uids = &im->view.uids;
 
+	if (im->qresync)
+		return view_vanished(im, set, false);
 	while (set->n) {
 		struct uid_range range = set->ranges[set->n - 1];
 		uint32_t hi = range.hi;
@@ -165,15 +190,18 @@ static void tell_keywords(struct imap *im)
 	buf_adds(&im->s->out, "\r\n");
 }
 
-static void tell_flags(struct imap *im, const struct store_row *row)
+void view_tell(struct imap *im, const struct store_row *row)
 {
-	uint32_t number = uid_set_position(&im->view.uids, row->uid);
-
-	if (!number || is_own(&im->view, row->modseq))
-		return;
-	buf_addf(&im->s->out, "* %u FETCH (UID %u ", number, row->uid);
+	buf_addf(&im->s->out, "* %u FETCH (UID %u ", uid_set_position(&im->view.uids, row->uid),
+	    row->uid);
 	imap_print_state(im, row);
 	buf_adds(&im->s->out, ")\r\n");
+}
+
+static void tell_flags(struct imap *im, const struct store_row *row)
+{
+	if (uid_set_contains(&im->view.uids, row->uid) && !is_own(&im->view, row->modseq))
+		view_tell(im, row);
 }
 
 bool view_sync_step(struct imap *im)
@@ -182,6 +210,10 @@ bool view_sync_step(struct imap *im)
 	struct view *v = &im->view;
 	struct error error;
 
+	if (sync->new_first) {
+		sync->new_first = false;
+		tell_new(im);
+	}
 	if (!view_expunge(im, &sync->vanished))
 		return false;
 	if (!sync->counted) {

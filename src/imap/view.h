@@ -38,6 +38,7 @@ struct view_sync {
 	struct uid_set changed, vanished;
 	struct rows rows; /* of those changed */
 	bool counted;
+	bool new_first; /* EXISTS before EXPUNGE (RFC 8508 §3.3); set before the begin */
 };
 
 enum view_found { VIEW_SAME, VIEW_CHANGED, VIEW_LOST };
@@ -55,8 +56,12 @@ enum view_found view_sync_begin(struct imap *im, bool may_expunge);
 /* Tells; true when all is told, false when the output must drain first. */
 bool view_sync_step(struct imap *im);
 void view_sync_end(struct view_sync *sync);
-/* "* n EXPUNGE" for those of set that are in the view, highest first, taking them out of both. False
- * when the output must drain first. */
+/* "* n EXPUNGE" for those of set that are in the view, highest first, taking them out of both; or, where the client
+ * knows QRESYNC, VANISHED (RFC 7162 §3.2.10). False when the output must drain first. */
 bool view_expunge(struct imap *im, struct uid_set *set);
+/* "* VANISHED [(EARLIER)] uids", taking them out of set, and out of the view if not earlier. */
+bool view_vanished(struct imap *im, struct uid_set *set, bool earlier);
+/* "* n FETCH (UID n FLAGS ...)" */
+void view_tell(struct imap *im, const struct store_row *row);
 
 #endif

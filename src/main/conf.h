@@ -67,6 +67,7 @@ struct conf {
 	int64_t smtp_command_timeout_ms, smtp_data_timeout_ms, smtp_data_rate;
 	int64_t imap_processes, imap_workers, imap_max_sessions, imap_idle_timeout_ms,
 	    imap_login_timeout_ms;
+	bool imap_compress;
 	struct limits smtp_limits, imap_limits, pop3_limits;
 	const char *smtp_relay_from, *smtp_xclient_from; /* addresses */
 	bool smtp_check_sender;

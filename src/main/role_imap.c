@@ -187,6 +187,7 @@ static bool start_imap(struct role_start *start, struct error *error)
 	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
 	host.max_errors = (unsigned)c->imap_max_errors;
 	host.max_login_failures = (unsigned)c->imap_max_auth_errors;
+	host.compress = c->imap_compress;
 	imap_init(&host);
 	host.max_errors = (unsigned)c->pop3_max_errors;
 	host.max_login_failures = (unsigned)c->pop3_max_auth_errors;

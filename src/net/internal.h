@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "net/access.h"
+#include "net/compress.h"
 #include "net/gate.h"
 #include "net/proxy.h"
 #include "net/reactor.h"
@@ -33,7 +34,9 @@ struct session_private {
 	struct reactor *reactor;
 	int fd;
 	struct tls *tls;
-	bool secured; /* the handshake is done */
+	bool secured;              /* the handshake is done */
+	struct compress *compress; /* NULL: none was asked for */
+	bool compressing;          /* it is in use */
 	struct buf in;
 	struct frame frame;
 	size_t frame_used; /* octets of `in` that belong to the frame being handled */
@@ -42,19 +45,20 @@ struct session_private {
 	_Atomic int hold;
 	enum phase after_hold; /* what its release begins */
 	enum phase phase;
-	struct gate *gate;     /* that it is inside of, or waits at */
-	const char *refused;   /* why the gate did not let it in; NULL: it did */
-	int64_t gate_until_us; /* it waits no longer */
-	bool ask_failed;       /* the backend behind the gate did not answer */
-	bool parked;           /* the reactor has it and waits; the reactor's own */
-	bool input_ended;      /* the client has closed its side */
-	bool broken;           /* the socket failed: close without a word */
-	bool closing;          /* close when the output is sent */
-	bool starttls;         /* shake hands when the output is sent */
-	bool wants_write;      /* TLS or the socket waits for room */
-	bool midway;           /* the last frame was part of something longer */
-	bool lingering;        /* only what the client still sends is awaited (linger.c) */
-	size_t discarded;      /* octets read since then */
+	struct gate *gate;      /* that it is inside of, or waits at */
+	const char *refused;    /* why the gate did not let it in; NULL: it did */
+	int64_t gate_until_us;  /* it waits no longer */
+	bool ask_failed;        /* the backend behind the gate did not answer */
+	bool parked;            /* the reactor has it and waits; the reactor's own */
+	bool input_ended;       /* the client has closed its side */
+	bool broken;            /* the socket failed: close without a word */
+	bool closing;           /* close when the output is sent */
+	bool starttls;          /* shake hands when the output is sent */
+	bool turns_compressing; /* compress when the output is sent */
+	bool wants_write;       /* TLS or the socket waits for room */
+	bool midway;            /* the last frame was part of something longer */
+	bool lingering;         /* only what the client still sends is awaited (linger.c) */
+	size_t discarded;       /* octets read since then */
 	int timeout_ms;
 	unsigned rate;
 	uint64_t moved;          /* octets read or written in the window */
@@ -145,7 +149,9 @@ bool session_quick(struct session_private *p);
 
 /* Calls the protocol's `closed`, once; afterwards only net/ knows the session. */
 void session_forget(struct session_private *p);
-/* TLS holds input that the socket does not show any more. */
+/* Output that is not sent yet, compressed or not. */
+size_t session_unsent(const struct session_private *p);
+/* TLS, or what is compressed, holds input that the socket does not show any more. */
 bool session_pending(const struct session_private *p);
 
 /* Writes the address as text. */

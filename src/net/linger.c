@@ -28,6 +28,9 @@ void linger_begin(struct session_private *p)
 		tls_end(p->tls);
 	shutdown(p->fd, SHUT_WR);
 	session_input_free(p);
+	p->compressing = false;
+	compress_free(p->compress);
+	p->compress = NULL;
 	session_forget(p);
 }
 

@@ -83,7 +83,7 @@ void reactor_listen(struct reactor *r, const struct listener *listener)
 
 static void watch_socket(struct reactor *r, struct session_private *p)
 {
-	bool output = p->s.out.n > 0 || p->wants_write;
+	bool output = session_unsent(p) > 0 || p->wants_write;
 	/* With its buffer full, input would be reported again and again and never be taken. */
 	bool input = p->lingering ||
 	    (!p->input_ended && !p->closing && p->s.out.n <= SESSION_MARK && p->in.n < p->in.max);
@@ -449,8 +449,9 @@ static void give_up(struct session_private *p)
 {
 	log_info("session.expired", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
 	    kv_str("why",
-		p->s.out.n ? "the client does not take its answers" : "the client is too slow"));
-	if (p->s.out.n > 0 || p->phase == PHASE_SECURE || p->closing)
+		session_unsent(p) ? "the client does not take its answers"
+				  : "the client is too slow"));
+	if (session_unsent(p) > 0 || p->phase == PHASE_SECURE || p->closing)
 		p->broken = true;
 	else
 		say_goodbye(p, p->s.listener->protocol->expired);
@@ -497,7 +498,7 @@ static void settle(struct reactor *r, struct session_private *p)
 	    session_receive(p))
 		;
 	p->broken |= r->draining && p->phase == PHASE_SECURE;
-	bool done = p->s.out.n == 0 &&
+	bool done = session_unsent(p) == 0 &&
 	    (p->closing || (p->input_ended && (p->phase == PHASE_SECURE || !session_ready(p))));
 	if (p->broken) {
 		close_session(r, p);

@@ -125,6 +125,7 @@ void session_free(struct session_private *p)
 		buf_free(p->proxy);
 	free(p->proxy);
 	tls_free(p->tls);
+	compress_free(p->compress);
 	close(p->fd);
 	session_input_free(p);
 	buf_free(&p->s.out);
@@ -177,6 +178,18 @@ const char *session_tls_text(const struct session *s)
 	return s->own->secured ? tls_text(s->own->tls) : "";
 }
 
+bool session_compress(struct session *s)
+{
+	assert(!s->own->compress);
+	s->own->compress = compress_new();
+	return s->own->compress != NULL;
+}
+
+bool session_compressed(const struct session *s)
+{
+	return s->own->compress != NULL;
+}
+
 bool session_tls_binding(const struct session *s, slice type, struct buf *out)
 {
 	return s->own->secured && tls_binding(s->own->tls, type, out);
@@ -208,10 +221,10 @@ void session_release(struct session *s)
 
 /* ---- input and output, never waiting ---- */
 
-static void send_clear(struct session_private *p)
+static void send_clear(struct session_private *p, struct buf *out)
 {
-	while (p->s.out.n) {
-		ssize_t n = send(p->fd, p->s.out.p, p->s.out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (out->n) {
+		ssize_t n = send(p->fd, out->p, out->n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -221,17 +234,16 @@ static void send_clear(struct session_private *p)
 			return;
 		}
 		p->moved += (uint64_t)n;
-		buf_drop(&p->s.out, (size_t)n);
+		buf_drop(out, (size_t)n);
 	}
 }
 
-static void send_tls(struct session_private *p)
+static void send_tls(struct session_private *p, struct buf *out)
 {
 	size_t done = 0, n;
 
-	while (done < p->s.out.n) {
-		enum tls_result result =
-		    tls_write(p->tls, slice_from(buf_slice(&p->s.out), done), &n);
+	while (done < out->n) {
+		enum tls_result result = tls_write(p->tls, slice_from(buf_slice(out), done), &n);
 
 		if (result != TLS_DONE) {
 			p->broken |= result == TLS_FAILED || result == TLS_CLOSED;
@@ -241,7 +253,27 @@ static void send_tls(struct session_private *p)
 		done += n;
 		p->moved += n;
 	}
-	buf_drop(&p->s.out, done);
+	buf_drop(out, done);
+}
+
+static void send_buf(struct session_private *p, struct buf *out)
+{
+	if (p->secured)
+		send_tls(p, out);
+	else
+		send_clear(p, out);
+}
+
+static void send_compressed(struct session_private *p)
+{
+	struct buf *wire = &p->compress->wire;
+
+	do {
+		compress_out(p->compress, &p->s.out);
+		send_buf(p, wire);
+	} while (wire->n == 0 && session_unsent(p) && !p->broken);
+	if (wire->n == 0)
+		buf_free(wire);
 }
 
 void session_send(struct session_private *p)
@@ -249,24 +281,24 @@ void session_send(struct session_private *p)
 	p->wants_write = false;
 	if (p->broken)
 		return;
-	if (p->secured)
-		send_tls(p);
+	if (p->compressing)
+		send_compressed(p);
 	else
-		send_clear(p);
+		send_buf(p, &p->s.out);
 	if (p->s.out.n == 0)
 		buf_free(&p->s.out);
 }
 
-/* Takes what is there now into p->in. false: nothing came. */
-bool session_receive(struct session_private *p)
+size_t session_unsent(const struct session_private *p)
 {
-	size_t room = p->in.n < p->in.max ? p->in.max - p->in.n : 0, got = 0;
+	return p->s.out.n + (p->compressing ? p->compress->wire.n + p->compress->held : 0);
+}
 
-	if (room > 16384)
-		room = 16384;
-	if (room == 0 || p->input_ended || p->broken)
-		return false;
-	char *to = buf_room(&p->in, room);
+/* What has come to the socket, at most room octets; 0: nothing, or it has ended. */
+static size_t receive_octets(struct session_private *p, char *to, size_t room)
+{
+	size_t got = 0;
+
 	if (p->secured) {
 		enum tls_result result = tls_read(p->tls, to, room, &got);
 
@@ -279,16 +311,59 @@ bool session_receive(struct session_private *p)
 		p->broken |= n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
 		got = n > 0 ? (size_t)n : 0;
 	}
-	buf_grow(&p->in, got);
 	p->moved += got;
+	return got;
+}
+
+/* The same of a compressed stream. true: something moved, though perhaps nothing came out of it yet. */
+static bool receive_compressed(struct session_private *p, size_t room)
+{
+	struct compress *c = p->compress;
+	size_t got = 0;
+
+	if (!compress_pending(c) && !p->input_ended) {
+		got = receive_octets(p, buf_room(&c->raw, COMPRESS_RAW), COMPRESS_RAW);
+		buf_grow(&c->raw, got);
+	}
+	if (got == 0 && !compress_pending(c))
+		return false;
+	size_t before = p->in.n;
+	if (!compress_in(c, &p->in, room)) {
+		log_info("compress.failed", kv_str("s", p->s.id), kv_str("peer", p->s.peer),
+		    kv_str("why", "what the client sent is not DEFLATE"));
+		p->broken = true;
+	}
+	p->input_ended |= c->ended;
+	return !p->broken && (got > 0 || p->in.n > before);
+}
+
+/* Takes what is there now into p->in. false: nothing came. */
+bool session_receive(struct session_private *p)
+{
+	size_t room = p->in.n < p->in.max ? p->in.max - p->in.n : 0;
+	bool came;
+
+	if (room > 16384)
+		room = 16384;
+	if (room == 0 || p->broken || (p->input_ended && !p->compressing))
+		return false;
+	if (p->compressing) {
+		came = receive_compressed(p, room);
+	} else {
+		size_t got = receive_octets(p, buf_room(&p->in, room), room);
+
+		buf_grow(&p->in, got);
+		came = got > 0;
+	}
 	if (p->in.n == 0)
 		session_input_free(p);
-	return got > 0;
+	return came;
 }
 
 bool session_pending(const struct session_private *p)
 {
-	return p->secured && tls_pending(p->tls);
+	return (p->secured && tls_pending(p->tls)) ||
+	    (p->compressing && compress_pending(p->compress));
 }
 
 /* ---- frames ---- */
@@ -506,6 +581,28 @@ static void begin_tls(struct session_private *p)
 	p->phase = PHASE_SECURE;
 }
 
+/* A client waits for the OK before it compresses (RFC 4978 §3): what is there already is taken for compressed. */
+static void begin_compression(struct session_private *p)
+{
+	buf_add(&p->compress->raw, buf_slice(&p->in));
+	p->broken |= p->compress->raw.full;
+	session_input_free(p);
+	frame_want(&p->frame, p->frame.kind, p->frame.max);
+	p->compressing = true;
+}
+
+/* The output before another layer is sent: a client that does not take a short line is given up. */
+static void begin_layer(struct session_private *p)
+{
+	if (p->s.out.n)
+		p->closing = true;
+	else if (p->starttls)
+		begin_tls(p);
+	else
+		begin_compression(p);
+	p->turns_compressing = false;
+}
+
 /* false: held by somebody else now; hands off. */
 static bool take_result(struct session_private *p, enum turn turn)
 {
@@ -523,6 +620,9 @@ static bool take_result(struct session_private *p, enum turn turn)
 		break;
 	case TURN_STARTTLS:
 		p->starttls = true;
+		break;
+	case TURN_COMPRESS:
+		p->turns_compressing = true;
 		break;
 	case TURN_CLOSE:
 		p->closing = true;
@@ -577,12 +677,11 @@ static void turn_rounds(struct session_private *p, bool in_reactor, bool *held_o
 			return;
 		}
 		/* Producers drain as they go; ordinary answers gather until the input is used up. */
-		if (p->s.out.n > SESSION_MARK / 2 || p->phase == PHASE_MORE || p->starttls)
+		if (p->s.out.n > SESSION_MARK / 2 || p->phase == PHASE_MORE || p->starttls ||
+		    p->turns_compressing)
 			session_send(p);
-		if (p->starttls && p->s.out.n == 0)
-			begin_tls(p);
-		else if (p->starttls)
-			p->closing = true; /* the client does not take a short line: give up */
+		if (p->starttls || p->turns_compressing)
+			begin_layer(p);
 		rounds++;
 	} while (goes_on(p, rounds, start, in_reactor));
 	session_send(p);

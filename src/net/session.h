@@ -53,6 +53,7 @@ enum turn {
 	TURN_MORE,     /* call `more` when the output has drained */
 	TURN_HELD,     /* somebody will call session_release; then `resume` is called */
 	TURN_STARTTLS, /* send the output, drop early input, shake hands, call `secured` */
+	TURN_COMPRESS, /* send the output, then compress both ways; after session_compress */
 	TURN_CLOSE,    /* send the output, close */
 };
 
@@ -140,6 +141,11 @@ void session_set_rate(struct session *s, unsigned octets_per_second);
 bool session_secure(const struct session *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" without TLS. */
 const char *session_tls_text(const struct session *s);
+
+/* Makes ready for TURN_COMPRESS (RFC 4978); false: no memory. Once in a session. */
+bool session_compress(struct session *s);
+/* It was. */
+bool session_compressed(const struct session *s);
 
 /* Adds what binds an authentication to this TLS connection (tls_binding); false without TLS. */
 bool session_tls_binding(const struct session *s, slice type, struct buf *out);

@@ -70,7 +70,8 @@ static bool note_flags(struct work *w, struct error *error)
 			lo = last + 1;
 		uid_set_add(&spans, lo, w->changed->ranges[i].hi);
 	}
-	ok = changes_add(w->db, w->account, w->mailbox, w->modseq, CHANGE_FLAGS, &spans, error);
+	ok = changes_add(
+	    w->db, w->account, w->mailbox, w->modseq, CHANGE_FLAGS, &spans, &w->tally, error);
 	uid_set_free(&spans);
 	return ok;
 }
@@ -146,7 +147,7 @@ bool store_expunge(struct store *store, int64_t account, int64_t mailbox,
 		return false;
 	visit.db = w.db;
 	ok = start(&w, error) && rows_visit(&visit, error) &&
-	    changes_add(w.db, account, mailbox, w.modseq, CHANGE_GONE, gone_out, error);
+	    changes_add(w.db, account, mailbox, w.modseq, CHANGE_GONE, gone_out, &w.tally, error);
 	return end(&w, ok, gone_out->n > 0, notice_out, error);
 }
 
@@ -163,6 +164,7 @@ static bool copy_one(void *context, const struct store_row *row, struct error *e
 		return error_plain(error, FAULT_LIMIT, "the mailbox has no UIDs left");
 	copy.uid = w->target.uidnext + (uint32_t)w->target_tally.uids++;
 	copy.modseq = w->modseq;
+	copy.saved_us = clock_wall_us();
 	tally_message(&w->target_tally, row->flags, row->size, 1);
 	uid_set_add(w->gone, before, before);
 	uid_set_add(w->to, copy.uid, copy.uid);
@@ -185,7 +187,8 @@ static bool copy_all(
 	if (!tally_write(w->db, w->account, target, w->modseq, &w->target_tally, error))
 		return false;
 	return !w->move ||
-	    (changes_add(w->db, w->account, w->mailbox, w->modseq, CHANGE_GONE, w->gone, error) &&
+	    (changes_add(w->db, w->account, w->mailbox, w->modseq, CHANGE_GONE, w->gone, &w->tally,
+		 error) &&
 		tally_write(w->db, w->account, w->mailbox, w->modseq, &w->tally, error));
 }
 

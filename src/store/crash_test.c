@@ -172,6 +172,23 @@ static void assert_stored(struct fixture *f, int64_t place)
 		assert_int_equal(results[i].outcome, STORE_ALREADY);
 }
 
+/* The removals are as durable as the messages: whoever knew all is told what is missing. */
+static void assert_removals_known(struct fixture *f)
+{
+	struct uid_set there = { 0 }, changed = { 0 }, vanished = { 0 };
+	struct store_mailbox m;
+
+	assert_true(store_changed(
+	    f->store, ACCOUNT, f->inbox, 1, 1, f->arena, &m, &changed, &vanished, &f->error));
+	assert_true(store_select(f->store, ACCOUNT, f->inbox, f->arena, &m, &there, &f->error));
+	assert_int_equal(uid_set_count(&vanished) + uid_set_count(&there), m.uidnext - 1);
+	uid_set_intersect(&there, &vanished);
+	assert_int_equal(there.n, 0);
+	uid_set_free(&there);
+	uid_set_free(&changed);
+	uid_set_free(&vanished);
+}
+
 static int64_t uids_given(struct fixture *f)
 {
 	return status(f, f->inbox).uidnext - 1;
@@ -199,6 +216,7 @@ static void a_killed_writer_loses_nothing_it_reported(void **state)
 		last = last_said(said[0], place);
 		close(said[0]);
 		verify(f);
+		assert_removals_known(f);
 		for (int64_t p = place + BATCH; p <= last; p += BATCH)
 			assert_stored(f, p);
 		/* What it was doing when it died is delivered again: new or there, not twice. */

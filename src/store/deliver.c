@@ -105,6 +105,7 @@ static bool add_message(struct delivery *d, struct target *t, const struct store
 		.modseq = d->modseq,
 		.size = (int64_t)m->content.n,
 		.received_us = m->received_us,
+		.saved_us = clock_wall_us(),
 		.body = d->next_body++ };
 
 	if (!need_uid(t, error))
@@ -197,5 +198,65 @@ bool store_deliver(struct store *store, int64_t account, const struct store_mess
 	if (!ok)
 		*notice_count_out = 0;
 	free(d.targets);
+	return ok;
+}
+
+static bool remove_row(
+    struct delivery *d, int64_t mailbox, const struct store_row *row, struct error *error)
+{
+	struct tally tally = { 0 };
+	struct uid_set gone = { 0 };
+
+	tally_message(&tally, row->flags, row->size, -1);
+	uid_set_add(&gone, row->uid, row->uid);
+	bool ok = message_remove(d->db, d->account, mailbox, row->uid, error) &&
+	    body_refer(d->db, d->account, row->body, -1, error) &&
+	    changes_add(d->db, d->account, mailbox, d->modseq, CHANGE_GONE, &gone, &tally, error) &&
+	    tally_write(d->db, d->account, mailbox, d->modseq, &tally, error);
+	uid_set_free(&gone);
+	return ok;
+}
+
+/* The old one is looked for first: the new one may get the UID that was asked for. */
+static bool replace(struct delivery *d, const struct store_message *message, int64_t mailbox,
+    uint32_t uid, struct store_result *result_out, struct store_notice *notices_out,
+    size_t *notice_count_out, struct error *error)
+{
+	struct store_row old;
+	size_t n;
+
+	if (!rows_read(d->db, d->account, mailbox, uid, uid, 1, NULL, &old, &n, error) ||
+	    !deliver_all(d, message, 1, 0, result_out, error))
+		return false;
+	if (result_out->outcome != STORE_STORED)
+		return true;
+	if (n == 0)
+		return error_plain(error, FAULT_ABSENT, "the message is gone");
+	return write_tallies(d, notices_out, notice_count_out, error) &&
+	    remove_row(d, mailbox, &old, error);
+}
+
+bool store_replace(struct store *store, int64_t account, const struct store_message *message,
+    int64_t mailbox, uint32_t uid, struct store_result *result_out,
+    struct store_notice *notices_out, size_t *notice_count_out, struct error *error)
+{
+	struct target target[2] = { 0 };
+	struct delivery d = { .account = account, .targets = target };
+
+	*notice_count_out = 0;
+	if (!store_begin(store, account, DB_SYNC_FULL, &d.db, error))
+		return false;
+	bool ok =
+	    replace(&d, message, mailbox, uid, result_out, notices_out, notice_count_out, error);
+	if (ok && result_out->outcome != STORE_STORED) {
+		db_rollback(d.db);
+		return true;
+	}
+	ok = store_finish(d.db, ok, error);
+	if (!ok)
+		*notice_count_out = 0;
+	else if (result_out->mailbox != mailbox)
+		notices_out[(*notice_count_out)++] =
+		    (struct store_notice){ account, mailbox, d.modseq };
 	return ok;
 }

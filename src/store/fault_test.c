@@ -54,6 +54,20 @@ static bool deliver_batch(struct store *store, int64_t place, enum store_outcome
 	return true;
 }
 
+/* One message takes another's place, or none does. */
+static void replace_one(struct store *store, int64_t mailbox)
+{
+	struct store_message m = message_of("INBOX", 0, SLICE("instead"));
+	struct store_notice notices[2];
+	struct store_result result;
+	struct error error = { 0 };
+	size_t n;
+
+	m.segment = STORE_NO_SEGMENT;
+	if (!store_replace(store, ACCOUNT, &m, mailbox, 2, &result, notices, &n, &error))
+		assert_refused(&error);
+}
+
 /* One change of each kind; what was said to be done goes to made_out. */
 static void work(struct store *store, struct made *made_out)
 {
@@ -83,6 +97,7 @@ static void work(struct store *store, struct made *made_out)
 		if (!expunged)
 			assert_refused(&error);
 		made_out->removed = marked && expunged;
+		replace_one(store, results[0].mailbox);
 	}
 	if (!store_checkpoint(store, ACCOUNT, &error) ||
 	    !store_collect(store, ACCOUNT, &more, &error))

@@ -31,6 +31,7 @@ struct store_host {
 	int idle_timeout_ms;  /* and after it */
 	/* Malformed commands in a row, and wrong logins, until the session is closed. */
 	unsigned max_errors, max_login_failures;
+	bool compress; /* clients may compress the connection (RFC 4978) */
 };
 
 /* What an authentication of this session works with. */

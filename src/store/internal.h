@@ -8,6 +8,8 @@
 #include "store/store.h"
 
 #define STORE_CHUNK 256 /* rows read at once while rows are changed */
+/* Change rows of a mailbox; with one more the older half goes. */
+#define STORE_CHANGES 8192
 
 struct store {
 	char *root;
@@ -21,6 +23,7 @@ struct store {
 /* What a change adds to a mailbox and its account; negative takes away. */
 struct tally {
 	int64_t uids, messages, unseen, deleted, bytes;
+	int64_t noted; /* change rows */
 };
 
 /* store.c */
@@ -68,7 +71,7 @@ bool rows_visit(const struct row_visit *visit, struct error *error);
 /* write.c */
 /* Adds (sign 1) or takes away (-1) a message. */
 void tally_message(struct tally *tally, int64_t flags, int64_t size, int sign);
-/* Writes counters of mailbox and account, and the mailbox's modseq. */
+/* Writes counters of mailbox and account, and the mailbox's modseq; prunes its change rows. */
 bool tally_write(struct db *db, int64_t account, int64_t mailbox, int64_t modseq,
     const struct tally *tally, struct error *error);
 bool message_add(struct db *db, int64_t account, int64_t mailbox, const struct store_row *row,
@@ -78,8 +81,12 @@ bool message_remove(
     struct db *db, int64_t account, int64_t mailbox, uint32_t uid, struct error *error);
 /* Counts a message more or less that names the body; at 0 it is garbage. */
 bool body_refer(struct db *db, int64_t account, int64_t body, int by, struct error *error);
-/* One change row for each range of uids. */
+/* One change row for each range of uids, counted in tally. */
 bool changes_add(struct db *db, int64_t account, int64_t mailbox, int64_t modseq,
-    enum store_change_kind kind, const struct uid_set *uids, struct error *error);
+    enum store_change_kind kind, const struct uid_set *uids, struct tally *tally,
+    struct error *error);
+/* Forgets the oldest change rows and keeps at most `keep`; the mailbox's horizon says up to where. */
+bool changes_prune(
+    struct db *db, int64_t account, int64_t mailbox, int64_t keep, struct error *error);
 
 #endif

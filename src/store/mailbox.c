@@ -103,6 +103,7 @@ static void read_mailbox(struct db_stmt *st, struct arena *arena, struct store_m
 	m->deleted = db_column_number(st, 9);
 	m->bytes = db_column_number(st, 10);
 	m->recent = (uint32_t)db_column_id(st, 11);
+	m->horizon = db_column_number(st, 12);
 }
 
 /* Ends a statement that gives one mailbox or none. */

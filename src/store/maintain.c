@@ -69,6 +69,7 @@ static const struct {
 } checks[] = {
 	{ Q_WRONG_COUNTERS,
 	    "mailboxes whose counters, UIDNEXT or modseq disagree with their messages" },
+	{ Q_WRONG_NOTED, "mailboxes whose notes of changes are not what they count" },
 	{ Q_WRONG_ACCOUNT, "totals of the account that disagree with its messages" },
 	{ Q_WRONG_MAILBOX, "messages in mailboxes that do not exist" },
 	{ Q_WRONG_REFS, "bodies with a wrong number of references" },

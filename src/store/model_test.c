@@ -1,6 +1,8 @@
 /* Random changes against a simple model, and a client that follows by store_changed alone. */
 #include "lib/store_fixture.h"
 
+#include "store/internal.h"
+
 #define BOXES    3
 #define MESSAGES 400 /* UIDs of a mailbox in the model */
 
@@ -9,6 +11,7 @@ struct model_box {
 	uint32_t next;
 	bool there[MESSAGES];
 	int64_t flags[MESSAGES], size[MESSAGES];
+	int64_t gone_at[MESSAGES]; /* modseq of the removal; at 0: the highest of the mailbox */
 };
 
 /* What a client of one mailbox believes. */
@@ -144,6 +147,38 @@ static void do_copy(struct world *w, struct model_box *b)
 	uid_set_free(&copies);
 }
 
+static void do_replace(struct world *w, struct model_box *b)
+{
+	struct model_box *to = &w->box[rand() % BOXES];
+	struct store_message m = message_of(names[to - w->box], 0, SLICE("new"));
+	uint32_t uid = 1 + (uint32_t)rand() % b->next;
+	struct store_notice notices[2];
+	struct store_result result;
+	size_t n;
+
+	if (!has_room(to, 1))
+		return;
+	m.segment = STORE_NO_SEGMENT;
+	m.flags = random_flags();
+	if (!b->there[uid]) {
+		assert_false(store_replace(
+		    w->f->store, ACCOUNT, &m, b->id, uid, &result, notices, &n, &w->f->error));
+		assert_int_equal(w->f->error.fault, FAULT_ABSENT);
+		assert_int_equal(n, 0);
+		return;
+	}
+	assert_true(store_replace(
+	    w->f->store, ACCOUNT, &m, b->id, uid, &result, notices, &n, &w->f->error));
+	assert_int_equal(n, to == b ? 1 : 2);
+	assert_int_equal(result.uid, to->next);
+	b->there[uid] = false;
+	add_to_model(to, m.flags, 3);
+	m.mailbox = SLICE("nowhere");
+	assert_true(store_replace(
+	    w->f->store, ACCOUNT, &m, b->id, uid, &result, notices, &n, &w->f->error));
+	assert_true(result.outcome == STORE_NO_MAILBOX && n == 0);
+}
+
 static void check_counters(struct world *w, const struct model_box *b)
 {
 	struct store_mailbox m = status(w->f, b->id);
@@ -181,6 +216,49 @@ static void client_reads(struct world *w, int i, const struct uid_set *changed)
 	}
 }
 
+/* One that comes back with what it knew at an older modseq hears of every removal since, also of those that are
+ * not noted any more, and never of a message that is there. */
+static void check_removals(struct world *w, struct model_box *b)
+{
+	struct uid_set changed = { 0 }, vanished = { 0 };
+	int64_t since = (int64_t)(rand() % (b->gone_at[0] + 1));
+	struct store_mailbox m;
+
+	assert_true(store_changed(w->f->store, ACCOUNT, b->id, since, 1, w->f->arena, &m, &changed,
+	    &vanished, &w->f->error));
+	for (uint32_t uid = 1; uid < MESSAGES; uid++) {
+		if (uid_set_contains(&vanished, uid))
+			assert_true(uid < b->next && !b->there[uid]);
+		if (uid < b->next && !b->there[uid] && b->gone_at[uid] > since)
+			assert_true(uid_set_contains(&vanished, uid));
+	}
+	uid_set_free(&changed);
+	uid_set_free(&vanished);
+}
+
+static void forget_changes(struct world *w, struct model_box *b)
+{
+	int64_t before = status(w->f, b->id).horizon;
+	struct db *db;
+
+	assert_true(store_begin(w->f->store, ACCOUNT, DB_SYNC_NORMAL, &db, &w->f->error));
+	assert_true(store_finish(
+	    db, changes_prune(db, ACCOUNT, b->id, rand() % 20, &w->f->error), &w->f->error));
+	assert_true(status(w->f, b->id).horizon >= before);
+}
+
+/* Modseqs of what is new in a mailbox only grow, and are told by the mailbox itself. */
+static void note_modseqs(struct world *w, struct model_box *b)
+{
+	int64_t now = status(w->f, b->id).modseq;
+
+	assert_true(now >= b->gone_at[0]);
+	b->gone_at[0] = now;
+	for (uint32_t uid = 1; uid < b->next; uid++)
+		if (!b->there[uid] && b->gone_at[uid] == 0)
+			b->gone_at[uid] = now;
+}
+
 /* Brings a client up to date; then it must believe what the model knows. */
 static void follow(struct world *w, int i)
 {
@@ -209,16 +287,20 @@ static void follow(struct world *w, int i)
 static void random_step(struct world *w)
 {
 	static void (*const steps[])(struct world *, struct model_box *) = { do_deliver, do_deliver,
-		do_flags, do_flags, do_expunge, do_copy };
+		do_flags, do_flags, do_expunge, do_copy, do_replace };
 	struct model_box *b = &w->box[rand() % BOXES];
 	bool more;
 
 	steps[(size_t)rand() % (sizeof(steps) / sizeof(steps[0]))](w, b);
 	for (int i = 0; i < BOXES; i++) {
 		check_counters(w, &w->box[i]);
+		note_modseqs(w, &w->box[i]);
 		if (rand() % 3 == 0)
 			follow(w, i);
 	}
+	check_removals(w, b);
+	if (rand() % 30 == 0)
+		forget_changes(w, b);
 	if (rand() % 20 == 0)
 		assert_true(store_collect(w->f->store, ACCOUNT, &more, &w->f->error));
 	if (rand() % 20 == 0)

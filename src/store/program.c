@@ -23,13 +23,13 @@ static const struct db_table tables[] = {
 		{ "special", DB_TEXT }, { "subscribed", DB_NUMBER }, { "uidvalidity", DB_NUMBER },
 		{ "uidnext", DB_NUMBER }, { "modseq", DB_NUMBER }, { "messages", DB_NUMBER },
 		{ "unseen", DB_NUMBER }, { "deleted", DB_NUMBER }, { "bytes", DB_NUMBER },
-		{ "recent", DB_ID } } },
+		{ "recent", DB_ID }, { "horizon", DB_NUMBER }, { "noted", DB_NUMBER } } },
 	/* Short rows without an index on modseq: a scan of 50,000 takes milliseconds, an index would
 	 * be paid at every change. */
 	{ "message", .key = "account_id, mailbox, uid",
 	    .columns = { { "account_id", DB_ID }, { "mailbox", DB_ID }, { "uid", DB_ID },
 		{ "flags", DB_NUMBER }, { "modseq", DB_NUMBER }, { "size", DB_NUMBER },
-		{ "received", DB_TIME }, { "body", DB_ID } } },
+		{ "received", DB_TIME }, { "body", DB_ID }, { "saved", DB_TIME } } },
 	{ "keyword", .key = "account_id, bit", .unique = "account_id, folded",
 	    .columns = { { "account_id", DB_ID }, { "bit", DB_NUMBER }, { "name", DB_TEXT },
 		{ "folded", DB_TEXT } } },
@@ -42,7 +42,8 @@ static const struct db_table tables[] = {
 	{ "head", .key = "account_id, id", .rowid = "id",
 	    .columns = { { "account_id", DB_ID }, { "id", DB_ID }, { "envelope", DB_BYTES },
 		{ "structure", DB_BYTES }, { "bodystructure", DB_BYTES } } },
-	/* Flag changes as spans (all with a higher modseq within uid_lo..uid_hi), removals exactly. */
+	/* Flag changes as spans (all with a higher modseq within uid_lo..uid_hi), removals exactly. A mailbox has
+	 * `noted` of them; those up to the modseq `horizon` are forgotten. */
 	{ "change", .key = "account_id, mailbox, modseq, uid_lo, kind",
 	    .columns = { { "account_id", DB_ID }, { "mailbox", DB_ID }, { "modseq", DB_NUMBER },
 		{ "uid_lo", DB_ID }, { "uid_hi", DB_ID }, { "kind", DB_NUMBER } } },
@@ -56,7 +57,7 @@ static const struct db_table tables[] = {
 
 #define MAILBOX_COLUMNS                                                                            \
 	"SELECT id, name, special, subscribed, uidvalidity, uidnext, modseq, messages, unseen, "   \
-	"deleted, bytes, recent FROM mailbox WHERE account_id = ?1"
+	"deleted, bytes, recent, horizon FROM mailbox WHERE account_id = ?1"
 #define MESSAGE_RANGE " WHERE m.account_id = ?1 AND m.mailbox = ?2 AND m.uid >= ?3 AND m.uid <= ?4"
 #define IN_MAILBOX    " WHERE account_id = ?1 AND mailbox = ?2"
 #define BY_ID         " WHERE account_id = ?1 AND id = ?2"
@@ -79,15 +80,17 @@ static const struct db_query queries[Q_COUNT] = {
 	    "UPDATE account SET messages = messages + ?2, bytes = bytes + ?3 WHERE account_id = ?1" },
 	[Q_MAILBOX_ADD] = { "mailbox_add",
 	    "INSERT INTO mailbox(account_id, id, name, special, subscribed, uidvalidity, uidnext, "
-	    "modseq, messages, unseen, deleted, bytes, recent) "
-	    "VALUES (?1, ?2, ?3, ?4, 0, ?5, 1, ?6, 0, 0, 0, 0, 1)" },
+	    "modseq, messages, unseen, deleted, bytes, recent, horizon, noted) "
+	    "VALUES (?1, ?2, ?3, ?4, 0, ?5, 1, ?6, 0, 0, 0, 0, 1, 0, 0)" },
 	[Q_MAILBOX_LIST] = { "mailbox_list", MAILBOX_COLUMNS " ORDER BY name" },
 	[Q_MAILBOX_BY_NAME] = { "mailbox_by_name", MAILBOX_COLUMNS " AND name = ?2" },
 	[Q_MAILBOX_BY_ID] = { "mailbox_by_id", MAILBOX_COLUMNS " AND id = ?2" },
 	[Q_MAILBOX_TALLY] = { "mailbox_tally",
 	    "UPDATE mailbox SET modseq = ?3, uidnext = uidnext + ?4, messages = messages + ?5, "
-	    "unseen = unseen + ?6, deleted = deleted + ?7, bytes = bytes + ?8 "
-	    "WHERE account_id = ?1 AND id = ?2" },
+	    "unseen = unseen + ?6, deleted = deleted + ?7, bytes = bytes + ?8, noted = noted + ?9 "
+	    "WHERE account_id = ?1 AND id = ?2 RETURNING noted" },
+	[Q_MAILBOX_HORIZON] = { "mailbox_horizon",
+	    "UPDATE mailbox SET horizon = ?3, noted = noted - ?4" BY_ID },
 	[Q_MAILBOX_SEEN] = { "mailbox_seen", "UPDATE mailbox SET recent = uidnext" BY_ID },
 	[Q_MAILBOX_RENAME] = { "mailbox_rename", "UPDATE mailbox SET name = ?3" BY_ID },
 	[Q_MAILBOX_SUBSCRIBE] = { "mailbox_subscribe",
@@ -132,14 +135,14 @@ static const struct db_query queries[Q_COUNT] = {
 	[Q_GARBAGE_REMOVE] = { "garbage_remove",
 	    "DELETE FROM garbage WHERE account_id = ?1 AND body = ?2" },
 	[Q_MESSAGE_ADD] = { "message_add",
-	    "INSERT INTO message(account_id, mailbox, uid, flags, modseq, size, received, body) "
-	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" },
+	    "INSERT INTO message(account_id, mailbox, uid, flags, modseq, size, received, body, "
+	    "saved) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)" },
 	[Q_MESSAGE_ROWS] = { "message_rows",
-	    "SELECT m.uid, m.flags, m.modseq, m.size, m.received, m.body FROM message m" MESSAGE_RANGE
-	    " ORDER BY m.uid LIMIT ?5" },
+	    "SELECT m.uid, m.flags, m.modseq, m.size, m.received, m.body, m.saved "
+	    "FROM message m" MESSAGE_RANGE " ORDER BY m.uid LIMIT ?5" },
 	[Q_MESSAGE_HEADS] = { "message_heads",
-	    "SELECT m.uid, m.flags, m.modseq, m.size, m.received, m.body, h.envelope, h.structure, "
-	    "h.bodystructure FROM message m "
+	    "SELECT m.uid, m.flags, m.modseq, m.size, m.received, m.body, m.saved, h.envelope, "
+	    "h.structure, h.bodystructure FROM message m "
 	    "JOIN head h ON h.account_id = m.account_id AND h.id = m.body" MESSAGE_RANGE
 	    " ORDER BY m.uid LIMIT ?5" },
 	[Q_MESSAGE_UIDS] = { "message_uids", "SELECT uid FROM message" IN_MAILBOX " ORDER BY uid" },
@@ -158,6 +161,9 @@ static const struct db_query queries[Q_COUNT] = {
 	[Q_CHANGE_LIST] = { "change_list",
 	    "SELECT uid_lo, uid_hi, kind FROM change" IN_MAILBOX
 	    " AND modseq > ?3 ORDER BY modseq" },
+	[Q_CHANGE_CUT] = { "change_cut",
+	    "SELECT modseq FROM change" IN_MAILBOX " ORDER BY modseq DESC LIMIT 1 OFFSET ?3" },
+	[Q_CHANGE_PRUNE] = { "change_prune", "DELETE FROM change" IN_MAILBOX " AND modseq <= ?3" },
 	[Q_WRONG_COUNTERS] = { "wrong_counters",
 	    "SELECT count(*) FROM mailbox b LEFT JOIN (SELECT mailbox, count(*) AS messages, "
 	    "sum(CASE WHEN (flags & 1) = 0 THEN 1 ELSE 0 END) AS unseen, "
@@ -167,6 +173,12 @@ static const struct db_query queries[Q_COUNT] = {
 	    "b.messages <> COALESCE(s.messages, 0) OR b.unseen <> COALESCE(s.unseen, 0) OR "
 	    "b.deleted <> COALESCE(s.deleted, 0) OR b.bytes <> COALESCE(s.bytes, 0) OR "
 	    "b.uidnext <= COALESCE(s.uid, 0) OR b.modseq < COALESCE(s.modseq, 0))" },
+	[Q_WRONG_NOTED] = { "wrong_noted",
+	    "SELECT count(*) FROM mailbox b WHERE b.account_id = ?1 AND (b.horizon > b.modseq OR "
+	    "b.noted <> (SELECT count(*) FROM change c WHERE c.account_id = ?1 AND "
+	    "c.mailbox = b.id AND c.modseq > b.horizon) OR b.modseq < (SELECT "
+	    "COALESCE(max(c.modseq), 0) FROM change c WHERE c.account_id = ?1 AND "
+	    "c.mailbox = b.id))" },
 	[Q_WRONG_ACCOUNT] = { "wrong_account",
 	    "SELECT count(*) FROM account a WHERE a.account_id = ?1 AND ("
 	    "a.messages <> (SELECT count(*) FROM message m WHERE m.account_id = ?1) OR "
@@ -197,16 +209,24 @@ static const struct db_query queries[Q_COUNT] = {
 
 static const struct db_table subscription = SUBSCRIPTION;
 
-/* 2: mailbox.recent, subscription. What was there before is recent to nobody. */
+/* 2: mailbox.recent, subscription. What was there before is recent to nobody.
+ * 3: mailbox.horizon, mailbox.noted, message.saved (0: nobody knows). */
 static const struct db_migration migrations[] = {
 	{ 2, .table = "mailbox", .column = { "recent", DB_ID } },
 	{ 2, .sql = "UPDATE mailbox SET recent = uidnext" },
 	{ 2, .create = &subscription },
+	{ 3, .table = "mailbox", .column = { "horizon", DB_NUMBER } },
+	{ 3, .table = "mailbox", .column = { "noted", DB_NUMBER } },
+	{ 3, .table = "message", .column = { "saved", DB_TIME } },
+	{ 3,
+	    .sql =
+		"UPDATE mailbox SET noted = (SELECT count(*) FROM change "
+		"WHERE change.account_id = mailbox.account_id AND change.mailbox = mailbox.id)" },
 };
 
 const struct db_program store_program = {
 	.name = "mail",
-	.version = 2,
+	.version = 3,
 	.migrations = migrations,
 	.migration_count = sizeof(migrations) / sizeof(migrations[0]),
 	.tables = tables,

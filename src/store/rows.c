@@ -7,11 +7,12 @@ static void read_row(struct db_stmt *st, struct arena *arena, struct store_row *
 		.modseq = db_column_number(st, 2),
 		.size = db_column_number(st, 3),
 		.received_us = db_column_time(st, 4),
-		.body = db_column_id(st, 5) };
+		.body = db_column_id(st, 5),
+		.saved_us = db_column_time(st, 6) };
 	if (arena) {
-		row->head.envelope = arena_copy(arena, db_column_bytes(st, 6));
-		row->head.structure = arena_copy(arena, db_column_bytes(st, 7));
-		row->head.bodystructure = arena_copy(arena, db_column_bytes(st, 8));
+		row->head.envelope = arena_copy(arena, db_column_bytes(st, 7));
+		row->head.structure = arena_copy(arena, db_column_bytes(st, 8));
+		row->head.bodystructure = arena_copy(arena, db_column_bytes(st, 9));
 	}
 }
 
@@ -119,6 +120,21 @@ bool store_body(
 	return !out->full || error_plain(error, FAULT_LIMIT, "the message is too large to be read");
 }
 
+bool store_body_head(struct store *store, int64_t account, int64_t body, size_t n, struct buf *out,
+    struct error *error)
+{
+	struct db *db;
+	bool found;
+
+	buf_clear(out);
+	if (!store_use(store, account, &db, error) ||
+	    !db_read_head(db, "body_data", "data", body, n, out, &found, error))
+		return false;
+	if (!found)
+		return error_plain(error, FAULT_ABSENT, "the message is gone");
+	return !out->full || error_plain(error, FAULT_LIMIT, "the message is too large to be read");
+}
+
 /* UIDs of a statement's first column. */
 static bool collect_uids(struct db_stmt *st, struct uid_set *set, struct error *error)
 {
@@ -131,17 +147,22 @@ static bool collect_uids(struct db_stmt *st, struct uid_set *set, struct error *
 	return db_done(st, error);
 }
 
+/* UIDs of all messages. */
+static bool read_uids(
+    struct db *db, int64_t account, int64_t mailbox, struct uid_set *out, struct error *error)
+{
+	struct db_stmt *st = db_use(db, Q_MESSAGE_UIDS);
+
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	return collect_uids(st, out, error);
+}
+
 static bool select_mailbox(struct db *db, int64_t account, int64_t mailbox, struct arena *arena,
     struct store_mailbox *mailbox_out, struct uid_set *uids_out, struct error *error)
 {
-	struct db_stmt *st;
-
-	if (!mailbox_need(db, account, mailbox, arena, mailbox_out, error))
-		return false;
-	st = db_use(db, Q_MESSAGE_UIDS);
-	db_bind_id(st, 1, account);
-	db_bind_id(st, 2, mailbox);
-	return collect_uids(st, uids_out, error);
+	return mailbox_need(db, account, mailbox, arena, mailbox_out, error) &&
+	    read_uids(db, account, mailbox, uids_out, error);
 }
 
 bool store_select(struct store *store, int64_t account, int64_t mailbox, struct arena *arena,
@@ -206,6 +227,21 @@ static bool read_changes(struct db *db, int64_t account, int64_t mailbox, int64_
 	return db_done(st, error);
 }
 
+/* The removals are forgotten: what is not there is gone (RFC 7162 §3.2.5.1), what has a higher modseq changed. */
+static bool compare_all(struct db *db, int64_t account, const struct store_mailbox *mailbox,
+    int64_t since, struct uid_set *changed_out, struct uid_set *vanished_out, struct error *error)
+{
+	struct uid_set there = { 0 };
+	bool ok = read_uids(db, account, mailbox->id, &there, error);
+
+	if (mailbox->uidnext > 1)
+		uid_set_add(vanished_out, 1, mailbox->uidnext - 1);
+	uid_set_remove_all(vanished_out, &there);
+	uid_set_free(&there);
+	return ok &&
+	    add_changed(db, account, mailbox->id, 1, UINT32_MAX, since, changed_out, error);
+}
+
 static bool find_changes(struct db *db, int64_t account, int64_t mailbox, int64_t since,
     uint32_t uidnext, struct uid_set *changed_out, struct uid_set *vanished_out,
     struct error *error)
@@ -233,9 +269,11 @@ bool store_changed(struct store *store, int64_t account, int64_t mailbox, int64_
 	uid_set_clear(vanished_out);
 	if (!store_use(store, account, &db, error) || !db_begin_read(db, error))
 		return false;
-	ok = mailbox_need(db, account, mailbox, arena, mailbox_out, error) &&
-	    (mailbox_out->modseq <= since ||
-		find_changes(
-		    db, account, mailbox, since, uidnext, changed_out, vanished_out, error));
+	ok = mailbox_need(db, account, mailbox, arena, mailbox_out, error);
+	if (ok && since < mailbox_out->horizon)
+		ok = compare_all(db, account, mailbox_out, since, changed_out, vanished_out, error);
+	else if (ok && since < mailbox_out->modseq)
+		ok = find_changes(
+		    db, account, mailbox, since, uidnext, changed_out, vanished_out, error);
 	return store_finish(db, ok, error);
 }

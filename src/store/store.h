@@ -102,6 +102,7 @@ struct store_mailbox {
 	uint32_t uidvalidity, uidnext;
 	uint32_t recent; /* UIDs from here on were told to no session yet (RFC 3501 §2.3.2) */
 	int64_t modseq;  /* highest */
+	int64_t horizon; /* what happened up to this modseq is not noted any more */
 	int64_t messages, unseen, deleted, bytes;
 };
 
@@ -112,6 +113,7 @@ struct store_head {
 struct store_row {
 	uint32_t uid;
 	int64_t flags, modseq, size, received_us;
+	int64_t saved_us;       /* when it came into this mailbox (RFC 8514); 0: nobody knows */
 	int64_t body;           /* for store_head and store_body */
 	struct store_head head; /* when asked for */
 };
@@ -137,6 +139,13 @@ void store_forget(struct store *store, int64_t account);
  * (whose removal must be durable). results_out and notices_out have room for n. */
 bool store_deliver(struct store *store, int64_t account, const struct store_message *messages,
     size_t n, int64_t low_segment, struct store_result *results_out,
+    struct store_notice *notices_out, size_t *notice_count_out, struct error *error);
+
+/* Stores one message that is not from the queue, and removes another, in one transaction (RFC 8508). Nothing is done
+ * where the message's mailbox is not there (STORE_NO_MAILBOX), or the one to remove is not (FAULT_ABSENT).
+ * notices_out has room for 2. */
+bool store_replace(struct store *store, int64_t account, const struct store_message *message,
+    int64_t mailbox, uint32_t uid, struct store_result *result_out,
     struct store_notice *notices_out, size_t *notice_count_out, struct error *error);
 
 /* In the order of their names. */
@@ -200,9 +209,13 @@ bool store_head(struct store *store, int64_t account, int64_t body, struct arena
 /* The message into out (cleared first; FAULT_LIMIT when it has no room). FAULT_ABSENT when gone. */
 bool store_body(
     struct store *store, int64_t account, int64_t body, struct buf *out, struct error *error);
+/* The first octets of the message, at most n, without reading the others. */
+bool store_body_head(struct store *store, int64_t account, int64_t body, size_t n, struct buf *out,
+    struct error *error);
 /* What happened since modseq `since` to one who knew UIDs below uidnext. changed_out: UIDs from
  * uidnext on, and older ones whose flags changed (read them with store_rows). vanished_out: UIDs that
- * are gone, maybe more than the asker ever knew. uidnext 1: every message changed since.
+ * are gone, maybe more than the asker ever knew: where `since` is so long ago that removals are forgotten,
+ * all that the mailbox has not. uidnext 1: every message changed since.
  * mailbox_out: the mailbox at that moment (its modseq is the next `since`). */
 bool store_changed(struct store *store, int64_t account, int64_t mailbox, int64_t since,
     uint32_t uidnext, struct arena *arena, struct store_mailbox *mailbox_out,

@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "store/internal.h"
+
 static void assert_uids(const struct uid_set *set, const char *want)
 {
 	struct buf out;
@@ -55,6 +57,37 @@ static void what_is_delivered_is_read(void **state)
 	assert_int_equal(f->error.fault, FAULT_ABSENT);
 	buf_free(&body);
 	verify(f);
+}
+
+static void the_beginning_of_a_message_is_read_alone(void **state)
+{
+	static char text[300000];
+	struct fixture *f = *state;
+	struct store_row *rows;
+	struct buf body;
+	size_t n;
+
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (char)('a' + i % 23);
+	deliver(f, "INBOX", (slice){ text, sizeof text }, 0);
+	assert_true(store_rows(
+	    f->store, ACCOUNT, f->inbox, 1, 1, 1, false, f->arena, &rows, &n, &f->error));
+	buf_init(&body, sizeof text);
+	for (size_t most = 0; most < 400000; most = 2 * most + 777) {
+		size_t want = most < sizeof text ? most : sizeof text;
+
+		assert_true(
+		    store_body_head(f->store, ACCOUNT, rows[0].body, most, &body, &f->error));
+		assert_int_equal(body.n, want);
+		assert_memory_equal(body.p ? body.p : "", text, want);
+	}
+	assert_false(store_body_head(f->store, ACCOUNT, 99, 10, &body, &f->error));
+	assert_int_equal(f->error.fault, FAULT_ABSENT);
+	buf_free(&body);
+	buf_init(&body, 10);
+	assert_false(store_body_head(f->store, ACCOUNT, rows[0].body, 11, &body, &f->error));
+	assert_int_equal(f->error.fault, FAULT_LIMIT);
+	buf_free(&body);
 }
 
 static void redelivery_is_recognised(void **state)
@@ -446,6 +479,178 @@ static void verify_sees_what_is_wrong(void **state)
 	}
 }
 
+/* The changes of one with `since`, as "uids gone/uids changed". */
+static void assert_changed(struct fixture *f, int64_t since, const char *changed, const char *gone)
+{
+	struct uid_set a = { 0 }, b = { 0 };
+	struct store_mailbox m;
+
+	assert_true(
+	    store_changed(f->store, ACCOUNT, f->inbox, since, 1, f->arena, &m, &a, &b, &f->error));
+	assert_uids(&a, changed);
+	assert_uids(&b, gone);
+	uid_set_free(&a);
+	uid_set_free(&b);
+}
+
+/* Removes the UIDs lo, lo + 2 ... hi, which makes a note of each. */
+static void expunge_every_second(struct fixture *f, uint32_t lo, uint32_t hi)
+{
+	struct store_flag_change change = { STORE_FLAGS_ADD, STORE_DELETED, STORE_ANY_MODSEQ };
+	struct uid_set set = { 0 }, changed = { 0 }, refused = { 0 };
+	struct store_notice notice;
+
+	for (uint32_t uid = lo; uid <= hi; uid += 2)
+		uid_set_add(&set, uid, uid);
+	assert_true(store_flags(
+	    f->store, ACCOUNT, f->inbox, &set, &change, &changed, &refused, &notice, &f->error));
+	assert_true(store_expunge(f->store, ACCOUNT, f->inbox, &set, &changed, &notice, &f->error));
+	assert_int_equal(uid_set_count(&changed), uid_set_count(&set));
+	uid_set_free(&set);
+	uid_set_free(&changed);
+	uid_set_free(&refused);
+}
+
+static void removals_are_known_until_they_are_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	struct db *db;
+
+	for (int i = 0; i < 9; i++)
+		deliver(f, "INBOX", SLICE("x"), 0);
+	int64_t before = status(f, f->inbox).modseq;
+	expunge_every_second(f, 2, 4);
+	int64_t between = status(f, f->inbox).modseq;
+	expunge_every_second(f, 6, 8);
+	assert_changed(f, before, "", "2,4,6,8");
+	assert_changed(f, between, "", "6,8");
+	/* The two of the last removal stay. */
+	assert_true(store_begin(f->store, ACCOUNT, DB_SYNC_FULL, &db, &f->error) &&
+	    store_finish(db, changes_prune(db, ACCOUNT, f->inbox, 2, &f->error), &f->error));
+	assert_true(status(f, f->inbox).horizon > between);
+	assert_changed(f, status(f, f->inbox).horizon, "", "6,8");
+	assert_changed(f, between, "", "2,4,6,8");
+	assert_changed(f, before - 1, "9", "2,4,6,8");
+	assert_changed(f, 0, "1,3,5,7,9", "2,4,6,8");
+	verify(f);
+	/* What is noted is of one change: nothing of it can stay. */
+	assert_true(store_begin(f->store, ACCOUNT, DB_SYNC_FULL, &db, &f->error) &&
+	    store_finish(db, changes_prune(db, ACCOUNT, f->inbox, 1, &f->error), &f->error));
+	assert_true(status(f, f->inbox).horizon == status(f, f->inbox).modseq);
+	assert_changed(f, between, "", "2,4,6,8");
+	verify(f);
+}
+
+static void a_mailbox_notes_only_so_many_changes(void **state)
+{
+	enum { AT_ONCE = 1000, TIMES = 2 * STORE_CHANGES / AT_ONCE + 2 };
+	struct fixture *f = *state;
+	struct store_message *m = calloc(AT_ONCE, sizeof *m);
+	struct store_result *results = calloc(AT_ONCE, sizeof *results);
+	struct store_notice notices[AT_ONCE];
+	size_t n;
+
+	for (int i = 0; i < AT_ONCE; i++) {
+		m[i] = message_of("INBOX", i, SLICE("x"));
+		m[i].segment = STORE_NO_SEGMENT;
+	}
+	for (uint32_t i = 0; i < TIMES; i++) {
+		assert_true(store_deliver(
+		    f->store, ACCOUNT, m, AT_ONCE, 0, results, notices, &n, &f->error));
+		assert_int_equal(n, 1);
+		expunge_every_second(f, i * AT_ONCE + 1, (i + 1) * AT_ONCE - 1);
+	}
+	assert_true(status(f, f->inbox).horizon > 0);
+	assert_true(status(f, f->inbox).horizon < status(f, f->inbox).modseq);
+	verify(f);
+	free(m);
+	free(results);
+}
+
+/* Tables as the versions before 3 had them; only those that changed since are written here. */
+static void old_program(
+    int version, struct db_table *tables, const struct db_query *queries, struct db_program *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < store_program.table_count; i++) {
+		struct db_table *t = &tables[n];
+
+		*t = store_program.tables[i];
+		for (size_t k = 0; k < DB_COLUMNS_MAX && t->columns[k].name; k++)
+			if (strcmp(t->columns[k].name, "horizon") == 0 ||
+			    strcmp(t->columns[k].name, "saved") == 0 ||
+			    (version < 2 && strcmp(t->columns[k].name, "recent") == 0))
+				memset(
+				    &t->columns[k], 0, (DB_COLUMNS_MAX - k) * sizeof t->columns[k]);
+		n += version >= 2 || strcmp(t->name, "subscription") != 0;
+	}
+	*out = (struct db_program){ .name = "mail",
+		.version = version,
+		.tables = tables,
+		.table_count = n,
+		.queries = queries,
+		.query_count = 5 };
+}
+
+/* An account as an older program left it: message 1 is there, 2 was removed at modseq 4. */
+static void make_old_account(struct fixture *f, int version)
+{
+	static const struct db_query queries[][5] = {
+		{ { "account", "INSERT INTO account VALUES (7, 4, 99, 1, 2, 1, 3)" },
+		    { "mailbox",
+			"INSERT INTO mailbox VALUES (7, 1, 'INBOX', '', 1, 99, 3, 4, 1, 1, 0, 3)" },
+		    { "message", "INSERT INTO message VALUES (7, 1, 1, 0, 2, 3, 1700, 1)" },
+		    { "body", "INSERT INTO body VALUES (7, 1, 1, 3)" },
+		    { "change", "INSERT INTO change VALUES (7, 1, 4, 2, 2, 2)" } },
+		{ { "mailbox",
+		      "INSERT INTO mailbox VALUES (7, 1, 'INBOX', '', 1, 99, 3, 4, 1, 1, 0, 3, 3)" },
+		    { "data", "INSERT INTO body_data VALUES (7, 1, x'414243')" },
+		    { "head", "INSERT INTO head VALUES (7, 1, x'41', x'42', x'43')" },
+		    { "account", "INSERT INTO account VALUES (7, 4, 99, 1, 2, 1, 3)" },
+		    { "change", "INSERT INTO change VALUES (7, 1, 4, 2, 2, 2)" } },
+	};
+	struct db_options options = { .journal = DB_WAL };
+	struct db_table tables[16];
+	struct db_program old;
+	char path[80];
+	struct db *db;
+
+	store_forget(f->store, ACCOUNT);
+	snprintf(path, sizeof path, "%s/%d/mail.db", f->folder, ACCOUNT);
+	assert_int_equal(remove(path), 0);
+	old_program(version, tables, queries[version - 1], &old);
+	assert_true(db_open(path, &old, &options, deadline_in_ms(1000), &db, &f->error));
+	for (size_t i = 0; i < 5; i++)
+		assert_true(db_run(db_use(db, i), &f->error));
+	db_close(db);
+}
+
+static void files_of_older_versions_are_taken_over(void **state)
+{
+	struct fixture *f = *state;
+	struct store_row *rows;
+	size_t n;
+
+	for (int version = 1; version <= 2; version++) {
+		make_old_account(f, version);
+		struct store_mailbox m = status(f, 1);
+		assert_int_equal(m.recent, 3);
+		assert_int_equal(m.horizon, 0);
+		assert_int_equal(m.modseq, 4);
+		assert_true(store_rows(
+		    f->store, ACCOUNT, 1, 1, 9, 9, false, f->arena, &rows, &n, &f->error));
+		assert_int_equal(n, version == 1);
+		if (n)
+			assert_true(rows[0].saved_us == 0 && rows[0].received_us == 1700);
+		assert_changed(f, 3, "", "2");
+		uint32_t uid = deliver(f, "INBOX", SLICE("new"), STORE_DELETED);
+		assert_int_equal(uid, 3);
+		expunge_every_second(f, 3, 3);
+		assert_changed(f, 3, "", "2:3");
+	}
+}
+
 static void what_is_recent_is_taken_once(void **state)
 {
 	struct fixture *f = *state;
@@ -499,6 +704,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_STORE(what_is_delivered_is_read),
+		WITH_STORE(the_beginning_of_a_message_is_read_alone),
 		WITH_STORE(redelivery_is_recognised),
 		WITH_STORE(marks_of_gone_segments_are_forgotten),
 		WITH_STORE(mailboxes_are_made_renamed_and_removed),
@@ -513,6 +719,9 @@ int main(void)
 		WITH_STORE(a_full_disk_stores_nothing_and_is_temporary),
 		WITH_STORE(a_damaged_file_is_a_temporary_error),
 		WITH_STORE(verify_sees_what_is_wrong),
+		WITH_STORE(removals_are_known_until_they_are_forgotten),
+		WITH_STORE(a_mailbox_notes_only_so_many_changes),
+		WITH_STORE(files_of_older_versions_are_taken_over),
 		WITH_STORE(what_is_recent_is_taken_once),
 		WITH_STORE(a_subscription_outlives_its_mailbox),
 	};

@@ -118,10 +118,33 @@ void uid_set_add_all(struct uid_set *set, const struct uid_set *other)
 		uid_set_add(set, other->ranges[i].lo, other->ranges[i].hi);
 }
 
+/* Adds what of range is in none of the ranges of other from *at on; those before it are not looked at again. */
+static void add_rest(
+    struct uid_set *to, struct uid_range range, const struct uid_set *other, size_t *at)
+{
+	uint32_t lo = range.lo;
+
+	while (*at < other->n && other->ranges[*at].hi < lo)
+		++*at;
+	for (size_t i = *at; i < other->n && other->ranges[i].lo <= range.hi; i++) {
+		if (other->ranges[i].lo > lo)
+			uid_set_add(to, lo, other->ranges[i].lo - 1);
+		if (other->ranges[i].hi >= range.hi)
+			return;
+		lo = other->ranges[i].hi + 1;
+	}
+	uid_set_add(to, lo, range.hi);
+}
+
 void uid_set_remove_all(struct uid_set *set, const struct uid_set *other)
 {
-	for (size_t i = 0; i < other->n; i++)
-		uid_set_remove(set, other->ranges[i].lo, other->ranges[i].hi);
+	struct uid_set rest = { 0 };
+	size_t at = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		add_rest(&rest, set->ranges[i], other, &at);
+	uid_set_free(set);
+	*set = rest;
 }
 
 void uid_set_intersect(struct uid_set *set, const struct uid_set *other)

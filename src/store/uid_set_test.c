@@ -125,6 +125,24 @@ static void random_changes_agree_with_the_model(void **state)
 	uid_set_free(&set);
 }
 
+static void the_last_uid_is_removed_too(void **state)
+{
+	struct uid_set set = { 0 }, other = { 0 };
+
+	(void)state;
+	uid_set_add(&set, 1, UINT32_MAX);
+	uid_set_add(&other, 5, 6);
+	uid_set_add(&other, 9, UINT32_MAX);
+	uid_set_remove_all(&set, &other);
+	assert_int_equal(uid_set_count(&set), 6);
+	assert_int_equal(uid_set_last(&set), 8);
+	uid_set_add(&other, 1, UINT32_MAX);
+	uid_set_remove_all(&set, &other);
+	assert_int_equal(set.n, 0);
+	uid_set_free(&set);
+	uid_set_free(&other);
+}
+
 static void whole_sets_are_combined(void **state)
 {
 	(void)state;
@@ -166,6 +184,7 @@ int main(void)
 		cmocka_unit_test(the_highest_uid_is_a_uid),
 		cmocka_unit_test(a_position_is_a_sequence_number),
 		cmocka_unit_test(random_changes_agree_with_the_model),
+		cmocka_unit_test(the_last_uid_is_removed_too),
 		cmocka_unit_test(whole_sets_are_combined),
 	};
 

@@ -22,7 +22,10 @@ bool tally_write(struct db *db, int64_t account, int64_t mailbox, int64_t modseq
 	db_bind_number(st, 6, tally->unseen);
 	db_bind_number(st, 7, tally->deleted);
 	db_bind_number(st, 8, tally->bytes);
-	if (!db_run(st, error))
+	db_bind_number(st, 9, tally->noted);
+	bool many = db_step(st) && db_column_number(st, 0) > STORE_CHANGES;
+	if (!db_done(st, error) ||
+	    (many && !changes_prune(db, account, mailbox, STORE_CHANGES / 2, error)))
 		return false;
 	if (tally->messages == 0 && tally->bytes == 0)
 		return true;
@@ -46,6 +49,7 @@ bool message_add(struct db *db, int64_t account, int64_t mailbox, const struct s
 	db_bind_number(st, 6, row->size);
 	db_bind_time(st, 7, row->received_us);
 	db_bind_id(st, 8, row->body);
+	db_bind_time(st, 9, row->saved_us);
 	return db_run(st, error);
 }
 
@@ -80,8 +84,10 @@ bool body_refer(struct db *db, int64_t account, int64_t body, int by, struct err
 }
 
 bool changes_add(struct db *db, int64_t account, int64_t mailbox, int64_t modseq,
-    enum store_change_kind kind, const struct uid_set *uids, struct error *error)
+    enum store_change_kind kind, const struct uid_set *uids, struct tally *tally,
+    struct error *error)
 {
+	tally->noted += (int64_t)uids->n;
 	for (size_t i = 0; i < uids->n; i++) {
 		struct db_stmt *st = db_use(db, Q_CHANGE_ADD);
 
@@ -95,4 +101,34 @@ bool changes_add(struct db *db, int64_t account, int64_t mailbox, int64_t modseq
 			return false;
 	}
 	return true;
+}
+
+bool changes_prune(
+    struct db *db, int64_t account, int64_t mailbox, int64_t keep, struct error *error)
+{
+	struct db_stmt *st = db_use(db, Q_CHANGE_CUT);
+	int64_t cut = 0;
+
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	db_bind_number(st, 3, keep);
+	if (db_step(st))
+		cut = db_column_number(st, 0);
+	if (!db_done(st, error))
+		return false;
+	if (cut == 0)
+		return true;
+	st = db_use(db, Q_CHANGE_PRUNE);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	db_bind_number(st, 3, cut);
+	if (!db_run(st, error))
+		return false;
+	int64_t gone = db_changed(db);
+	st = db_use(db, Q_MAILBOX_HORIZON);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	db_bind_number(st, 3, cut);
+	db_bind_number(st, 4, gone);
+	return db_run(st, error);
 }

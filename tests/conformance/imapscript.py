@@ -62,6 +62,11 @@ def take_list(text, at):
 
 # ---- matching ----
 
+def literal(octets):
+    """What imaptest compares: it keeps strings as C does, up to a NUL, and case does not matter."""
+    return octets.split(b"\0")[0].lower()
+
+
 FETCH_FLAGS = ["$!unordered", "$!noextra", "$!ignore=\\recent"]
 
 
@@ -114,7 +119,7 @@ class Matcher:
             return value is None
         if isinstance(want, bytes):
             return isinstance(value, (str, bytes)) and \
-                want.lower() == (value if isinstance(value, bytes) else value.encode("latin-1")).lower()
+                literal(want) == literal(value if isinstance(value, bytes) else value.encode("latin-1"))
         return self.text(want, value)
 
     def list(self, want, value, defaults):

@@ -10,10 +10,9 @@ SCRIPTS = 72
 # By script: the extension that it needs and the server does not have, or the line that it stops at;
 # docs/conformance.md says why.
 DIFFERENT = {
-    "append-binary": "line 35",
     "catenate": "CATENATE",
     "catenate-multiappend": "CATENATE",
-    "notify": "NOTIFY QRESYNC",
+    "notify": "NOTIFY",
     "search-context-update": "CONTEXT=SEARCH",
     "search-context-update2": "CONTEXT=SEARCH",
     "search-context-update3": "CONTEXT=SEARCH",

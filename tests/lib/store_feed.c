@@ -80,7 +80,8 @@ static void set_up(void (*init)(const struct store_host *host))
 		.login_timeout_ms = 60000,
 		.idle_timeout_ms = 60000,
 		.max_errors = 20,
-		.max_login_failures = 3 };
+		.max_login_failures = 3,
+		.compress = true };
 
 	log_open("fuzz", STDERR_FILENO, LOG_BUG);
 	if (!mkdtemp(folder))
