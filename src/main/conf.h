@@ -60,6 +60,8 @@ struct conf {
 	int64_t ticket_lifetime_ms;
 	const char *auth_scram;
 	bool auth_scram_plus;
+	const char *dns_servers, *dns_stub_zones, *dns_insecure_zones, *dns_trust_anchor;
+	int64_t dns_timeout_ms;
 	const char *kerberos_keytab, *kerberos_rc4; /* file, "": none; "no", "warn", "yes" */
 	int64_t auth_max_failures, auth_failure_window_ms;
 	int64_t smtp_processes, smtp_workers, smtp_max_sessions, smtp_max_message,

@@ -132,7 +132,7 @@ COMMANDS = {
     "account": ("add", "list", "passwd", "enable", "disable", "remove", "quota"),
     "alias": ("add", "list", "remove", "senders"),
     "access": ("deny", "allow", "change", "list", "remove", "test"),
-    "tls": ("check",),
+    "tls": ("check",), "dns": ("query", "check"),
 }
 
 
