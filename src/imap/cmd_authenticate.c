@@ -14,7 +14,6 @@ static struct imap_reply authenticate_step(struct imap *im, slice text)
 
 	buf_init(&challenge, 2 * SASL_MESSAGE);
 	result = sasl_line(&im->sasl, &host, text, &challenge, &error);
-	session_want_line(im->s, sasl_line_most(&im->sasl, IMAP_LINE_BEFORE));
 	if (result == SASL_CONTINUE) {
 		buf_adds(&im->s->out, "+ ");
 		buf_add(&im->s->out, buf_slice(&challenge));
@@ -35,6 +34,21 @@ static struct imap_reply authenticate_step(struct imap *im, slice text)
 		break;
 	}
 	return imap_reply_error(im, &error);
+}
+
+size_t imap_authenticate_longest(struct session *s, slice begun)
+{
+	struct imap *im = s->state;
+	struct sasl_host host = store_sasl_host(&imap_host, s);
+	slice command = slice_from(begun, slice_find(begun, ' ') + 1);
+	slice verb = SLICE("AUTHENTICATE ");
+
+	/* A line with a literal before it is no AUTHENTICATE. */
+	if (im->state != IMAP_STRANGER || im->gather.text.n ||
+	    (!im->waiting && !slice_starts_nocase(command, verb)))
+		return 0;
+	return sasl_line_most(
+	    &im->sasl, &host, im->waiting ? SLICE("") : slice_from(command, verb.n));
 }
 
 /* The answer to our "+": base64, or "*" to call it off (RFC 9051 §6.2.2). */

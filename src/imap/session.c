@@ -73,8 +73,14 @@ static void set_limits(struct imap *im, slice line)
 	slice rest = slice_from(line, slice_find(line, ' ') + 1);
 	bool append = im->state != IMAP_STRANGER && slice_starts_nocase(rest, SLICE("APPEND "));
 
-	if (im->state == IMAP_STRANGER || im->gather.text.n)
+	if (im->gather.text.n)
 		return;
+	if (im->state == IMAP_STRANGER) {
+		/* The session has taken a line as long as AUTHENTICATE may be. */
+		if (line.n > im->gather.text.max)
+			im->gather.text.max = line.n;
+		return;
+	}
 	im->gather.text.max = append ? IMAP_APPEND + IMAP_COMMAND : IMAP_COMMAND;
 	im->gather.literal_max = append ? IMAP_APPEND : IMAP_LITERAL;
 }
@@ -125,7 +131,12 @@ static struct gate *imap_gate(const struct session *s, slice line)
 	bool login = im->waiting || slice_starts_nocase(verb, SLICE("LOGIN ")) ||
 	    slice_starts_nocase(verb, SLICE("AUTHENTICATE "));
 
-	return im->state == IMAP_STRANGER && login ? sasl_gate() : NULL;
+	if (im->state != IMAP_STRANGER || !login)
+		return NULL;
+	if (im->waiting || slice_starts_nocase(verb, SLICE("AUTHENTICATE ")))
+		return sasl_gate(
+		    &im->sasl, slice_from(verb, im->waiting ? verb.n : slice_find(verb, ' ') + 1));
+	return sasl_password_gate();
 }
 
 static enum turn imap_oversized(struct session *s)
@@ -191,6 +202,7 @@ const struct protocol imap_protocol = {
 	.frame = imap_frame,
 	.gate = imap_gate,
 	.oversized = imap_oversized,
+	.longest = imap_authenticate_longest,
 	.more = imap_more,
 	.resume = imap_more,
 	.secured = imap_secured,

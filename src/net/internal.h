@@ -36,6 +36,8 @@ struct session_private {
 	bool secured; /* the handshake is done */
 	struct buf in;
 	struct frame frame;
+	size_t line_max;  /* as the protocol wants it; frame.max may be more (session.h, longest) */
+	size_t long_line; /* octets of SESSION_LONG that it holds */
 	size_t frame_used; /* octets of `in` that belong to the frame being handled */
 	size_t unread;     /* of those, given back */
 	_Atomic int owner;

@@ -94,6 +94,7 @@ struct session_private *session_new(struct reactor *r, int fd, const struct list
 	buf_init(&p->in, SESSION_CHUNK);
 	buf_init(&p->s.out, SESSION_OUTPUT);
 	frame_want(&p->frame, FRAME_LINE, 512);
+	p->line_max = 512;
 	p->phase = PHASE_OPEN;
 	if (listener->tls == LISTENER_TLS) {
 		p->tls = session_tls_new(r, listener, fd);
@@ -107,6 +108,14 @@ void session_forget(struct session_private *p)
 	if (p->s.state && p->s.listener->protocol->closed)
 		p->s.listener->protocol->closed(&p->s);
 	p->s.state = NULL;
+}
+
+static atomic_size_t long_lines; /* octets that sessions hold of SESSION_LONG */
+
+static void give_back_long(struct session_private *p)
+{
+	atomic_fetch_sub(&long_lines, p->long_line);
+	p->long_line = 0;
 }
 
 /* Passwords came this way: nothing of them stays in freed memory. */
@@ -127,6 +136,7 @@ void session_free(struct session_private *p)
 	tls_free(p->tls);
 	close(p->fd);
 	session_input_free(p);
+	give_back_long(p);
 	buf_free(&p->s.out);
 	arena_free(p->s.arena);
 	free(p);
@@ -137,6 +147,7 @@ void session_free(struct session_private *p)
 void session_want_line(struct session *s, size_t max)
 {
 	frame_want(&s->own->frame, FRAME_LINE, max);
+	s->own->line_max = max;
 	s->own->in.max = max + 2 > SESSION_CHUNK ? max + 2 : SESSION_CHUNK;
 }
 
@@ -293,9 +304,37 @@ bool session_pending(const struct session_private *p)
 
 /* ---- frames ---- */
 
+static bool take_long(struct session_private *p, size_t octets)
+{
+	if (p->long_line)
+		return true;
+	if (atomic_fetch_add(&long_lines, octets) + octets > SESSION_LONG) {
+		atomic_fetch_sub(&long_lines, octets);
+		return false;
+	}
+	p->long_line = octets;
+	return true;
+}
+
+/* A line that is longer than wanted may be one of those that the protocol lets be. */
+static void fit_line(struct session_private *p)
+{
+	const struct protocol *protocol = p->s.listener->protocol;
+	size_t most = 0;
+
+	if (p->frame.kind != FRAME_LINE || p->frame.dropping)
+		return;
+	if (p->in.n > p->line_max && protocol->longest)
+		most = protocol->longest(&p->s, buf_slice(&p->in));
+	p->frame.max = most > p->line_max && take_long(p, most) ? most : p->line_max;
+	p->in.max = p->frame.max + 2 > SESSION_CHUNK ? p->frame.max + 2 : SESSION_CHUNK;
+}
+
 static enum frame_result peek_frame(struct session_private *p, slice *frame_out)
 {
 	size_t used;
+
+	fit_line(p);
 	enum frame_result result = frame_next(&p->frame, buf_slice(&p->in), frame_out, &used);
 
 	if (result == FRAME_PARTIAL)
@@ -464,6 +503,7 @@ static enum turn call_frame(struct session_private *p)
 	size_t used = p->frame_used;
 	turn = result == FRAME_WHOLE ? protocol->frame(&p->s, frame) : protocol->oversized(&p->s);
 	buf_drop(&p->in, used - p->unread);
+	give_back_long(p);
 	return turn;
 }
 

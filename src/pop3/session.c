@@ -131,8 +131,7 @@ struct pop3_reply pop3_auth_line(struct pop3 *pop, slice line)
 		buf_adds(&pop->s->out, "\r\n");
 	}
 	buf_free(&challenge);
-	session_want_line(pop->s,
-	    result == SASL_CONTINUE ? sasl_line_most(&pop->sasl, POP3_AUTH_LINE) : POP3_LINE);
+	session_want_line(pop->s, result == SASL_CONTINUE ? POP3_AUTH_LINE : POP3_LINE);
 	switch (result) {
 	case SASL_CONTINUE:
 		return (struct pop3_reply){ .status = POP3_WAIT };
@@ -272,12 +271,23 @@ static enum turn pop3_frame(struct session *s, slice line)
 static struct gate *pop3_gate(const struct session *s, slice line)
 {
 	const struct pop3 *pop = s->state;
-	bool login = pop->waiting ||
-	    (pop->state == POP3_STRANGER &&
-		(slice_starts_nocase(line, SLICE("PASS ")) ||
-		    slice_starts_nocase(line, SLICE("AUTH "))));
+	bool stranger = pop->state == POP3_STRANGER;
 
-	return login ? sasl_gate() : NULL;
+	if (pop->waiting || (stranger && slice_starts_nocase(line, SLICE("AUTH "))))
+		return sasl_gate(&pop->sasl, slice_from(line, 5));
+	return stranger && slice_starts_nocase(line, SLICE("PASS ")) ? sasl_password_gate() : NULL;
+}
+
+/* RFC 5034 §4 has clients send a long response after our "+"; one that does not is served too. */
+static size_t pop3_longest(struct session *s, slice begun)
+{
+	struct pop3 *pop = s->state;
+	struct sasl_host host = store_sasl_host(&pop3_host, s);
+	bool command = pop->state == POP3_STRANGER && slice_starts_nocase(begun, SLICE("AUTH "));
+
+	if (!pop->waiting && !command)
+		return 0;
+	return sasl_line_most(&pop->sasl, &host, slice_from(begun, 5));
 }
 
 static enum turn pop3_oversized(struct session *s)
@@ -335,6 +345,7 @@ const struct protocol pop3_protocol = {
 	.frame = pop3_frame,
 	.gate = pop3_gate,
 	.oversized = pop3_oversized,
+	.longest = pop3_longest,
 	.more = pop3_more,
 	.resume = pop3_more,
 	.secured = pop3_secured,

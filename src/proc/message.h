@@ -83,7 +83,7 @@ slice message_get_text(struct message_reader *r);
 /* Everything was there and nothing is left. */
 bool message_done(const struct message_reader *r);
 
-/* Largest message: channels keep message boundaries, so one must fit a socket buffer. */
-#define MESSAGE_MAX (128 * 1024)
+/* Largest message: channels keep message boundaries, so one must fit a socket buffer (Linux gives 208 KiB). */
+#define MESSAGE_MAX (192 * 1024)
 
 #endif

@@ -15,8 +15,10 @@
 #include "vault/ap_req.h"
 #include "vault/seal.h"
 
-#define STATE_MOST 16384
-#define FINISH_S   300 /* within which the second step must come */
+/* A context holds what the domain controller says of the user (the PAC) twice; it must fit a message. */
+#define STATE_MOST  (160u << 10)
+#define CHOICE_MOST 4096 /* octets of the client's second answer */
+#define FINISH_S    300  /* within which it must come */
 
 /* The keys of one keytab. */
 struct keys {
@@ -255,6 +257,15 @@ static void explain_key(
 	buf_free(&text);
 }
 
+/* The library tries every key that it has, also when the ticket is for another name that the same account has. */
+static bool has_name(const struct keys *keys, const struct ap_req *ticket)
+{
+	for (size_t i = 0; i < keys->keytab.count; i++)
+		if (same_name(&keys->keytab.entries[i], ticket))
+			return true;
+	return false;
+}
+
 /* What is refused before the library sees the ticket. */
 static bool allowed(
     const struct ap_req *ticket, enum kerberos_service service, struct kerberos_answer *out)
@@ -435,7 +446,7 @@ void kerberos_accept(enum kerberos_service service, slice token, struct kerberos
 		refuse(out, "malformed", "the token is none of Kerberos");
 		out->result = KERBEROS_MALFORMED;
 	} else if (allowed(&ticket, service, out)) {
-		if (keys->credentials[service])
+		if (keys->credentials[service] && has_name(keys, &ticket))
 			accept_with(keys, keys->credentials[service], &ticket, token, out);
 		else
 			explain_key(keys, &ticket, out);
@@ -470,7 +481,10 @@ void kerberos_finish(slice state, slice response, struct kerberos_answer *out)
 
 	begin_answer(out);
 	buf_init(&exported, STATE_MOST);
-	if (seal_open(state, &exported)) {
+	if (response.n > CHOICE_MOST) {
+		refuse(out, "malformed", "the choice of a security layer is too long");
+		out->result = KERBEROS_MALFORMED;
+	} else if (seal_open(state, &exported)) {
 		gss_buffer_desc token = { exported.n, exported.p };
 
 		major = gss_import_sec_context(&minor, &token, &context);

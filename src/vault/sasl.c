@@ -51,7 +51,7 @@ enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slic
 
 static enum { SCRAM_AUTO, SCRAM_YES, SCRAM_NO } scram_policy = SCRAM_NO;
 static bool plus_policy;
-static struct gate *auth_gate;
+static struct gate *password_gate, *quick_gate;
 static int most_failures, failure_window_s = 600;
 
 void sasl_init(const char *scram, bool plus)
@@ -68,14 +68,33 @@ void sasl_limit(int failures, int window_s)
 	failure_window_s = window_s;
 }
 
-void sasl_set_gate(struct gate *gate)
+void sasl_set_gates(struct gate *passwords, struct gate *others)
 {
-	auth_gate = gate;
+	password_gate = passwords;
+	quick_gate = others;
 }
 
-struct gate *sasl_gate(void)
+struct gate *sasl_password_gate(void)
 {
-	return auth_gate;
+	return password_gate;
+}
+
+/* Whose name the words begin with, offered or not; NULL: nobody's. */
+static const struct sasl_mechanism *named(slice words)
+{
+	slice name = slice_head(words, slice_find(words, ' '));
+
+	for (size_t i = 0; i < MECHANISMS; i++)
+		if (slice_eq_nocase(name, slice_of(mechanisms[i]->name)))
+			return mechanisms[i];
+	return NULL;
+}
+
+struct gate *sasl_gate(const struct sasl *sasl, slice words)
+{
+	const struct sasl_mechanism *m = sasl->mechanism ? sasl->mechanism : named(words);
+
+	return m && m->quick ? quick_gate : password_gate;
 }
 
 /* Whom tickets must be for, by what is spoken. */
@@ -148,11 +167,14 @@ static size_t response_most(const struct sasl *sasl)
 	return sasl->mechanism && sasl->mechanism->most ? sasl->mechanism->most : SASL_MESSAGE;
 }
 
-size_t sasl_line_most(const struct sasl *sasl, size_t usual)
+size_t sasl_line_most(const struct sasl *sasl, const struct sasl_host *host, slice words)
 {
-	size_t coded = response_most(sasl) / 3 * 4 + 4;
+	const struct sasl_mechanism *m = sasl->mechanism ? sasl->mechanism : named(words);
 
-	return sasl->mechanism && sasl->mechanism->most && coded > usual ? coded : usual;
+	if (!m || !m->most || !m->offered(host))
+		return 0;
+	/* In base64, behind the names of the command (and IMAP's tag) and the mechanism. */
+	return m->most / 3 * 4 + 4 + 100;
 }
 
 enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,

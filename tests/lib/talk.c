@@ -108,6 +108,8 @@ static enum turn answer(struct session *s, slice line)
 		t->literal = false;
 		session_want_line(s, 100);
 		buf_addf(&s->out, "took %zu\r\n", line.n);
+	} else if (slice_starts(line, SLICE("long "))) {
+		buf_addf(&s->out, "%zu octets\r\n", line.n);
 	} else if (slice_starts(line, SLICE("echo "))) {
 		buf_addf(&s->out, "%.*s\r\n", SLICE_ARG(slice_from(line, 5)));
 	} else if (slice_starts(line, SLICE("many ")) &&
@@ -161,6 +163,12 @@ static enum turn frame(struct session *s, slice line)
 	return turn;
 }
 
+/* Lines that begin so may have a hundred thousand octets. */
+static size_t longest(struct session *s, slice begun)
+{
+	return slice_starts(begun, SLICE("long ")) ? 100000 : 0;
+}
+
 static enum turn oversized(struct session *s)
 {
 	buf_adds(&s->out, "too long\r\n");
@@ -209,6 +217,7 @@ static const struct protocol talk_protocol = { .name = "talk",
 	.frame = frame,
 	.gate = gate_of,
 	.oversized = oversized,
+	.longest = longest,
 	.more = more,
 	.resume = resume,
 	.notice = notice,
