@@ -83,6 +83,7 @@ class SambaAD(kerberos.Realm):
         for name, account in ACCOUNTS.items():
             self.new_service(name, account)
         self.many_groups("big")
+        self.tool("spn", "add", f"ldap/dc1.{realm.lower()}", "DC1$")  # as its own update would have done
         self.start()
         self.seconds = time.monotonic() - began
         print(f"Active Directory (Samba) was provisioned in {self.seconds:.1f} s")
@@ -105,11 +106,12 @@ class SambaAD(kerberos.Realm):
         """samba-tool, of this domain."""
         return self.run("samba-tool", *words, "-s", str(self.smb_conf), seconds=60)
 
-    def ldif(self, program, *texts):
-        """Changes of the directory's own database. From a file: they open their transaction before they read."""
+    def ldif(self, program, *texts, file="sam.ldb"):
+        """Changes of the directory's own database, or of what lies below its rules. From a file: they open their
+        transaction before they read."""
         path = self.folder / "change.ldif"
         path.write_text("\n".join(texts))
-        return self.run(program, "-H", str(self.folder / "dc/private/sam.ldb"), str(path), seconds=60)
+        return self.run(program, "-H", str(self.folder / "dc/private" / file), str(path), seconds=60)
 
     def dn(self, account):
         return f"CN={account},CN=Users,{self.base}"
@@ -124,6 +126,12 @@ class SambaAD(kerberos.Realm):
         self.tool("spn", "add", self.service(name, host), account)
         if aes:
             self.change(account, "msDS-SupportedEncryptionTypes", 24)
+
+    def duplicate_spn(self, name, account):
+        """Another account with the same name, as it comes of an old domain; samba-tool would refuse."""
+        self.tool("user", "create", account, "--random-password")
+        self.ldif("ldbmodify", f"dn: {self.dn(account)}\nchangetype: modify\nadd: servicePrincipalName\n"
+                               f"servicePrincipalName: {name}\n", file=f"sam.ldb.d/{self.base.upper()}.ldb")
 
     def many_groups(self, user):
         """Its tickets are as large as those of somebody who has been somewhere for long."""

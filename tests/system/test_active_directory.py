@@ -19,12 +19,8 @@ def settings(keytab, more=""):
 
 
 @pytest.fixture(scope="module")
-def ad():
-    domain = samba_ad.SambaAD()
-    try:
-        yield domain
-    finally:
-        domain.stop()
+def ad(active_directory):
+    return active_directory
 
 
 def serve(ad, build):
