@@ -41,8 +41,8 @@ SMB_CONF = """
   cldap port = {ports[3]}
 """
 
-# Accounts of the services, as docs/active-directory.md calls them.
-ACCOUNTS = {name: f"hauberk_{name}" for name in kerberos.SERVICES}
+# Accounts of the services; docs/active-directory.md makes others.
+ACCOUNTS = {name: f"svc_{name}" for name in kerberos.SERVICES}
 GROUPS = 900
 
 
