@@ -62,6 +62,7 @@ struct conf {
 	bool auth_scram_plus;
 	const char *kerberos_keytab; /* files, with line feeds between them; "": none */
 	const char *kerberos_rc4;    /* "no", "warn", "yes" */
+	const char *kerberos_layer;  /* "no", "integrity", "confidentiality" */
 	const char *kerberos_realms, *kerberos_upn_suffixes; /* vault/principal.h */
 	int64_t auth_max_failures, auth_failure_window_ms;
 	int64_t smtp_processes, smtp_workers, smtp_max_sessions, smtp_max_message,

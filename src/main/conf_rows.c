@@ -63,6 +63,8 @@ const struct conf_row conf_rows[] = {
 	    "file with the keys of smtp/HOST, imap/HOST and pop/HOST, usually /etc/krb5.keytab, or a list of files, as one for each service; logins with tickets (GSSAPI) are offered for those in it; none: not offered" },
 	{ "kerberos.allowRC4", CONF_CHOICE, AT(kerberos_rc4), 0, 0, "no", "no|warn|yes", ROLE_BIT(ROLE_AUTH),
 	    "take tickets that are locked with RC4, which Active Directory makes for service accounts unless it is told otherwise; warn: take them, and say so in the log" },
+	{ "kerberos.securityLayer", CONF_CHOICE, AT(kerberos_layer), 0, 0, "no", "no|integrity|confidentiality", SMTP | IMAP,
+	    "take tickets without TLS too, from clients that put a layer of Kerberos around all that follows: one that shows changes, or one that nobody else can read; the first offers both" },
 	{ "kerberos.realms", CONF_TEXTS, AT(kerberos_realms), 0, 4000, "", NULL, SMTP | IMAP,
 	    "realms whose users have accounts here, \"CORP.EXAMPLE = example.org\" where the domain is not called like the realm; none: every realm that has a domain of its name here" },
 	{ "kerberos.upnSuffixes", CONF_TEXTS, AT(kerberos_upn_suffixes), 0, 4000, "", NULL, SMTP | IMAP,

@@ -12,6 +12,7 @@
 #include "main/role_tls.h"
 #include "net/ask.h"
 #include "pop3/pop3.h"
+#include "vault/layer.h"
 #include "vault/principal.h"
 
 #define GRACE_MS 5000
@@ -192,6 +193,9 @@ static bool start_imap(struct role_start *start, struct error *error)
 	host.idle_timeout_ms = (int)c->imap_idle_timeout_ms;
 	sasl_init(c->auth_scram, c->auth_scram_plus);
 	principal_init(c->kerberos_realms, c->kerberos_upn_suffixes);
+	sasl_set_layers(c->kerberos_layer);
+	if (strcmp(c->kerberos_layer, "no") != 0 && !layer_warm_up(error))
+		return false;
 	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
 	host.max_errors = (unsigned)c->imap_max_errors;
 	host.max_login_failures = (unsigned)c->imap_max_auth_errors;

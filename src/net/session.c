@@ -136,6 +136,7 @@ void session_free(struct session_private *p)
 	tls_free(p->tls);
 	close(p->fd);
 	session_input_free(p);
+	layer_free(p);
 	give_back_long(p);
 	buf_free(&p->s.out);
 	arena_free(p->s.arena);
@@ -258,19 +259,41 @@ static void send_tls(struct session_private *p)
 void session_send(struct session_private *p)
 {
 	p->wants_write = false;
+	layer_encode(p);
 	if (p->broken)
 		return;
 	if (p->secured)
 		send_tls(p);
 	else
 		send_clear(p);
+	layer_sent(p);
 	if (p->s.out.n == 0)
 		buf_free(&p->s.out);
+}
+
+/* Pieces of a layer: what they hold goes into p->in. false: nothing did. */
+static bool receive_layered(struct session_private *p, struct buf *raw)
+{
+	bool any = layer_decode(p);
+	size_t room = raw->n < raw->max ? raw->max - raw->n : 0;
+
+	if (any || room == 0 || p->in.n >= p->in.max || p->input_ended || p->broken)
+		return any;
+	ssize_t n = recv(p->fd, buf_room(raw, room), room, MSG_DONTWAIT);
+	p->input_ended |= n == 0;
+	p->broken |= n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+	buf_grow(raw, n > 0 ? (size_t)n : 0);
+	p->moved += n > 0 ? (uint64_t)n : 0;
+	return n > 0 && layer_decode(p);
 }
 
 /* Takes what is there now into p->in. false: nothing came. */
 bool session_receive(struct session_private *p)
 {
+	struct buf *raw = layer_input(p);
+
+	if (raw)
+		return receive_layered(p, raw);
 	size_t room = p->in.n < p->in.max ? p->in.max - p->in.n : 0, got = 0;
 
 	if (room > 16384)
@@ -299,7 +322,7 @@ bool session_receive(struct session_private *p)
 
 bool session_pending(const struct session_private *p)
 {
-	return p->secured && tls_pending(p->tls);
+	return layer_pending(p) || (p->secured && tls_pending(p->tls));
 }
 
 /* ---- frames ---- */
@@ -603,6 +626,7 @@ static void turn_rounds(struct session_private *p, bool in_reactor, bool *held_o
 		}
 		enum turn turn = call_protocol(p);
 		gate_pass_out(p);
+		layer_begin(p);
 		if (!take_result(p, turn)) {
 			*held_out = true;
 			return;

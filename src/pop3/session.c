@@ -170,9 +170,9 @@ struct pop3_reply pop3_cmd_auth(struct pop3 *pop, struct cursor *args)
 	bool initial = cursor_try_char(args, ' ');
 	if (args->expected || (!initial && !cursor_done(args)))
 		return pop3_syntax(pop, args);
-	if (!pop3_password_allowed(pop))
-		return pop3_err(NULL, "start TLS first");
 	const struct sasl_mechanism *mechanism = sasl_find(name, &host);
+	if (!mechanism && !pop3_password_allowed(pop))
+		return pop3_err(NULL, "start TLS first");
 	if (!mechanism)
 		return pop3_err(NULL, "no such mechanism");
 	sasl_begin(&pop->sasl, mechanism, pop->s->arena);
@@ -185,9 +185,13 @@ static void print_login(struct pop3 *pop, struct buf *out)
 {
 	struct sasl_host host = store_sasl_host(&pop3_host, pop->s);
 
-	buf_adds(out, "USER\r\nSASL");
-	sasl_offer(&host, " ", out);
-	buf_adds(out, "\r\n");
+	if (pop3_password_allowed(pop))
+		buf_adds(out, "USER\r\n");
+	if (pop3_password_allowed(pop) || (host.layers && host.kerberos)) {
+		buf_adds(out, "SASL");
+		sasl_offer(&host, " ", out);
+		buf_adds(out, "\r\n");
+	}
 }
 
 /* "CAPA"   RFC 2449 §5 */
@@ -200,7 +204,7 @@ struct pop3_reply pop3_cmd_capa(struct pop3 *pop, struct cursor *args)
 	buf_adds(out,
 	    "+OK what there is\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 	    "PIPELINING\r\nEXPIRE NEVER\r\nUTF8 USER\r\nLANG\r\n");
-	if (pop->state == POP3_STRANGER && pop3_password_allowed(pop))
+	if (pop->state == POP3_STRANGER)
 		print_login(pop, out);
 	if (pop->state == POP3_STRANGER && pop->s->listener->tls == LISTENER_STARTTLS &&
 	    !session_secure(pop->s))

@@ -60,6 +60,11 @@ static struct reply welcome(struct session *s)
 
 	smtp->account = smtp->sasl.account;
 	smtp->login = smtp->sasl.name;
+	/* What was said in clear does not count any more, but for who it is (RFC 4954 §4). */
+	if (smtp->sasl.layered) {
+		buf_clear(&smtp->hello);
+		smtp->extended = false;
+	}
 	log_info(
 	    "login", kv_str("s", s->id), kv_str("peer", s->peer), kv_text("name", smtp->login));
 	return reply(s, 235, "2.7.0", "welcome");
@@ -121,13 +126,15 @@ struct reply cmd_auth(struct session *s, struct cursor *c)
 	struct sasl_host host = host_of(s);
 	slice name, response;
 
-	if (!host.secure)
+	if (!host.secure && !host.layers)
 		return reply(s, 538, "5.7.11", "encryption is required: STARTTLS first");
 	if (smtp->account)
 		return reply(s, 503, "5.5.1", "you are logged in already");
 	if (!parse_auth(c, &name, &response))
 		return reply_syntax(s, c);
 	const struct sasl_mechanism *mechanism = sasl_find(name, &host);
+	if (!mechanism && !host.secure)
+		return reply(s, 538, "5.7.11", "encryption is required: STARTTLS first");
 	if (!mechanism)
 		return reply(s, 504, "5.5.4", "the mechanism is not offered; EHLO says which are");
 	sasl_begin(&smtp->sasl, mechanism, s->arena);

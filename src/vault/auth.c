@@ -318,18 +318,22 @@ static void reply_kerberos(struct call *call, struct kerberos_answer *a, bool la
 	message_put_text(&m, buf_slice(&a->challenge));
 	message_put_text(&m, buf_slice(&a->state));
 	message_put_text(&m, buf_slice(&a->authorize_as));
+	message_put_number(&m, a->layer);
+	message_put_number(&m, a->layer_most);
 	call_reply(call, &m);
 	message_free(&m);
 	kerberos_answer_free(a);
 }
 
-static bool answer_accept(struct call *call, int64_t service, struct error *error)
+static bool answer_accept(struct call *call, int64_t wanted, struct error *error)
 {
+	int64_t service = wanted & 255;
 	struct kerberos_answer a;
 
-	if (service < 0 || service >= KERBEROS_SERVICES)
+	if (wanted < 0 || service >= KERBEROS_SERVICES)
 		return error_plain(error, FAULT_INPUT, "there is no such service");
-	kerberos_accept((enum kerberos_service)service, message_get_text(&call->in), &a);
+	kerberos_accept((enum kerberos_service)service, (unsigned)(wanted >> 8) & 7,
+	    message_get_text(&call->in), &a);
 	reply_kerberos(call, &a, false);
 	return true;
 }

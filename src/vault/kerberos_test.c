@@ -232,7 +232,7 @@ static void assert_refused(enum kerberos_service service, slice token, enum kerb
 {
 	struct kerberos_answer a;
 
-	kerberos_accept(service, token, &a);
+	kerberos_accept(service, KERBEROS_NO_LAYER, token, &a);
 	assert_int_equal(a.result, result);
 	assert_string_equal(a.code, code);
 	assert_non_null(strstr(a.why, why));

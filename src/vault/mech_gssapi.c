@@ -4,7 +4,7 @@
  *     C: token                 (AP-REQ)
  *     S: token                 (AP-REP; left out where the client wants no proof of the server)
  *     C: (empty)
- *     S: layers, wrapped       (none: TLS is the layer)
+ *     S: layers, wrapped       (none where TLS is the layer)
  *     C: choice, wrapped       with the name that it wants to be
  */
 #include "vault/sasl.h"
@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "net/ask.h"
 #include "vault/kerberos.h"
+#include "vault/layer.h"
 #include "vault/principal.h"
 
 enum phase { PHASE_TOKEN, PHASE_EMPTY, PHASE_CHOICE };
@@ -23,7 +24,7 @@ struct gssapi {
 
 static bool offered(const struct sasl_host *host)
 {
-	return host->kerberos && host->secure;
+	return host->kerberos && (host->secure || host->layers);
 }
 
 static enum sasl_result refuse(const struct sasl *sasl, const struct sasl_host *host,
@@ -152,7 +153,8 @@ static enum sasl_result take_token(struct sasl *sasl, const struct sasl_host *ho
 	enum sasl_result result = SASL_CONTINUE;
 	struct ask_kerberos a;
 
-	if (!ask_kerberos_accept(host->service, token, host->deadline, &a, error))
+	unsigned layers = host->layers | (host->secure ? KERBEROS_NO_LAYER : 0);
+	if (!ask_kerberos_accept(host->service, layers, token, host->deadline, &a, error))
 		return SASL_FAILED;
 	if (a.result == KERBEROS_ACCEPTED) {
 		g->principal = arena_copy(sasl->arena, a.principal);
@@ -184,6 +186,12 @@ static enum sasl_result take_choice(struct sasl *sasl, const struct sasl_host *h
 		result = find_account(sasl, host, g->principal, a.authorize_as, error);
 	else
 		result = not_accepted(sasl, host, g->principal, &a, error);
+	if (result == SASL_DONE && a.layer != KERBEROS_NO_LAYER) {
+		sasl->layered = layer_make(a.state, a.layer == KERBEROS_CONFIDENTIALITY,
+		    a.layer_most, &sasl->layer, error);
+		if (!sasl->layered)
+			result = SASL_FAILED;
+	}
 	peers_reply_free(&a.reply);
 	return result;
 }

@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "proc/shared.h"
 #include "proc/stats.h"
+#include "vault/kerberos.h"
 
 /* Strongest first: clients that take the first they know take the best. But GSSAPI last: who takes it without
  * having a ticket gets no further, and who has one is told to use it. */
@@ -51,6 +52,7 @@ enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slic
 
 static enum { SCRAM_AUTO, SCRAM_YES, SCRAM_NO } scram_policy = SCRAM_NO;
 static bool plus_policy;
+static unsigned layers_policy;
 static struct gate *password_gate, *quick_gate;
 static int most_failures, failure_window_s = 600;
 
@@ -60,6 +62,14 @@ void sasl_init(const char *scram, bool plus)
 	    : slice_eq(slice_of(scram), SLICE("yes"))           ? SCRAM_YES
 								: SCRAM_NO;
 	plus_policy = plus;
+}
+
+void sasl_set_layers(const char *least)
+{
+	layers_policy = slice_eq(slice_of(least), SLICE("integrity"))
+	    ? KERBEROS_INTEGRITY | KERBEROS_CONFIDENTIALITY
+	    : slice_eq(slice_of(least), SLICE("confidentiality")) ? KERBEROS_CONFIDENTIALITY
+								  : 0;
 }
 
 void sasl_limit(int failures, int window_s)
@@ -121,6 +131,7 @@ void sasl_host_fill(struct sasl_host *host, struct session *s)
 	host->scram = scram;
 	host->scram_plus = scram && plus_policy;
 	host->service = service_of(s);
+	host->layers = host->encrypted ? 0 : layers_policy;
 	host->kerberos = stats_read(ROLE_AUTH, 0, STAT_KERBEROS) >> host->service & 1;
 }
 
@@ -208,6 +219,8 @@ enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slic
 			session_ask_failed(host->session);
 		else if (result == SASL_WRONG)
 			note_wrong(host);
+		else if (result == SASL_DONE && sasl->layered)
+			session_set_layer(host->session, &sasl->layer);
 	}
 	if (response.p)
 		explicit_bzero(response.p, response.cap);

@@ -20,6 +20,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "net/layer.h"
 #include "net/session.h"
 #include "vault/keytab.h"
 #include "vault/login.h"
@@ -50,6 +51,7 @@ struct sasl_host {
 	bool scram,
 	    scram_plus; /* offered: every account has a verifier, and the administrator allows it */
 	bool kerberos;  /* auth has keys of the service */
+	unsigned layers; /* that GSSAPI may have without TLS (enum kerberos_layer) */
 	enum kerberos_service service;
 };
 
@@ -61,7 +63,10 @@ struct sasl {
 	int step;
 	int64_t account; /* after SASL_DONE */
 	slice name;      /* whom the client claims to be; for the log */
-	void *state;     /* the mechanism's, in the arena */
+	bool
+	    layered; /* after SASL_DONE: all that follows is under a security layer, which is `layer` */
+	struct session_layer layer;
+	void *state; /* the mechanism's, in the arena */
 };
 
 struct sasl_mechanism {
@@ -89,6 +94,9 @@ enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slic
 /* What SCRAM is offered by: "auto" (while every account has a verifier for it), "yes" or "no"; and whether
  * its form with channel binding is. Set once at start. */
 void sasl_init(const char *scram, bool plus);
+/* Which layers GSSAPI is offered with where there is no TLS: "no", "integrity" (and more), "confidentiality". Set once at
+ * start. */
+void sasl_set_layers(const char *least);
 /* How many failed logins of one address are taken within so many seconds, in all processes together; 0:
  * any. Set once at start. */
 void sasl_limit(int failures, int window_s);
