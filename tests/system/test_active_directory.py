@@ -191,26 +191,33 @@ def test_new_keys_are_taken_while_the_server_runs(ad, new_server):
 
 
 def test_rc4_is_what_accounts_have_unless_told_otherwise(ad, new_server):
+    """The steps as manuals have them: an account, a name and an exported key for each service, merged by ktutil."""
     host = "old.example.org"
-    ad.new_service("imap", "hauberk_old", aes=False, host=host)
-    keytab = ad.merge([ad.export("imap", ad.folder / "rc4.keytab", host=host)], "old.keytab")
-    assert kerberos.RC4 in ad.run("klist", "-k", "-e", str(keytab)).replace("DEPRECATED:", "")
-    server = new_server(hauberk.RELEASE, settings=settings(keytab)).populate("ann")
-    told = [line for line in server.log().splitlines() if " keytab.warning " in line and "imap" in line]
-    assert len(told) == 1 and "msDS-SupportedEncryptionTypes" in told[0] and "AES256-SHA1" in told[0]
-    warn = new_server(hauberk.RELEASE, settings=settings(keytab, 'allowRC4 = "warn";')).populate("ann")
-    with ad.logged_on("ann"):
-        assert is_welcome("imap", authenticate(warn, "imap", Ticket("imap", host=host), False))
-    assert warn.log().count(" kerberos.weak ") == 1
-    # what the log says mends it
-    ad.change("hauberk_old", "msDS-SupportedEncryptionTypes", 24)
-    os.rename(ad.merge([ad.export("imap", ad.folder / "aes.keytab", host=host)], "new.keytab"), keytab)
-    hauberk.wait_for("the new keytab", lambda: " keytab.changed " in server.log())
+    for name in kerberos.SERVICES:
+        ad.new_service(name, f"old_{name}", aes=False, host=host)
 
-    def works():
+    def export(file):
+        return ad.merge([ad.export(name, ad.folder / f"old.{name}", host=host) for name in kerberos.SERVICES], file)
+
+    def log_in(server, service):
         with ad.logged_on("ann"):
-            return is_welcome("imap", authenticate(server, "imap", Ticket("imap", host=host), False))
-    hauberk.wait_for("AES to be taken", works)
+            return authenticate(server, service, Ticket(service, host=host), False)
+    keytab = export("old.keytab")
+    listed = ad.run("klist", "-k", "-e", str(keytab))
+    assert kerberos.RC4 in listed and "aes" not in listed
+    server = new_server(hauberk.RELEASE, settings=settings(keytab)).populate("ann")
+    told = [line for line in server.log().splitlines() if " keytab.warning " in line]
+    assert len(told) == 3 and all("msDS-SupportedEncryptionTypes" in line and "AES256-SHA1" in line for line in told)
+    warn = new_server(hauberk.RELEASE, settings=settings(keytab, 'allowRC4 = "warn";')).populate("ann")
+    assert all(is_welcome(service, log_in(warn, service)) for service in kerberos.SERVICES)
+    assert warn.log().count(" kerberos.weak ") == 3
+    # what the log says mends it
+    for name in kerberos.SERVICES:
+        ad.change(f"old_{name}", "msDS-SupportedEncryptionTypes", 24)
+    os.rename(export("new.keytab"), keytab)
+    hauberk.wait_for("the new keytab", lambda: " keytab.changed " in server.log())
+    hauberk.wait_for("AES to be taken", lambda: is_welcome("imap", log_in(server, "imap")))
+    assert is_welcome("smtp", log_in(server, "smtp")) and is_welcome("pop", log_in(server, "pop"))
 
 
 def test_a_file_for_each_service(ad, new_server):

@@ -135,9 +135,15 @@ def test_a_token_is_taken_once(kdc, site, service):
     refused(site, service, Same(sent[0]), "replay")
 
 
+# The KDC of the tests gives tickets for ten hours at most.
+CLOCKS = {"1d": "ticket-expired", "+1d": "ticket-not-yet"}
+
+
 def test_an_expired_ticket_and_a_wrong_clock_are_told_apart(kdc, site):
     refused(site, "imap", Same(kdc.old_token("imap", "60m", "-l", "10m")), "ticket-expired")
     refused(site, "imap", Same(kdc.old_token("imap", "10m")), "clock-skew")
+    for age in ("1d", "+1d"):  # a day to either side
+        refused(site, "imap", Same(kdc.old_token("imap", age, "-l", "2d")), CLOCKS[age])
     with kdc.logged_on("ann"):
         assert is_welcome("imap", authenticate(site, "imap", Ticket("imap")))
 

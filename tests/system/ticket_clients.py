@@ -41,9 +41,9 @@ def gsasl(realm, site, folder, protocol, port):
     assert "Client authentication finished (server trusted)" in done.stdout + done.stderr
 
 
-def curl(realm, site, folder, scheme):
+def curl(realm, site, folder, scheme, port=None):
     gets_in(realm, site, folder, ["curl", "-sS", "--cacert", str(chain()), "--user", f"ann@{realm.realm}:",
-                                  "--login-options", "AUTH=GSSAPI", f"{scheme}://localhost:{site.ports[scheme]}/"])
+                                  "--login-options", "AUTH=GSSAPI", f"{scheme}://localhost:{site.ports[port or scheme]}/"])
 
 
 def curl_sends(realm, site, folder):
@@ -135,6 +135,7 @@ CLIENTS = {
     "gsasl imap": lambda *a: gsasl(*a, "imap", "imap"),
     "gsasl smtp": lambda *a: gsasl(*a, "smtp", "submission"),
     "curl imaps": lambda *a: curl(*a, "imaps"),
+    "curl imap without TLS": lambda *a: curl(*a, "imap", "imap_plain"),
     "curl pop3s": lambda *a: curl(*a, "pop3s"),
     "curl smtp": curl_sends,
     "msmtp": msmtp,
