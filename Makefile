@@ -34,6 +34,7 @@ bench: release
 	@ninja -C build --quiet mime_speed
 	@build/mime_speed
 	@bench/run
+	@bench/tickets
 
 fuzz:
 	@tools/install-packages build test

@@ -62,7 +62,10 @@ struct conf {
 	bool auth_scram_plus;
 	const char *dns_servers, *dns_stub_zones, *dns_insecure_zones, *dns_trust_anchor;
 	int64_t dns_timeout_ms;
-	const char *kerberos_keytab, *kerberos_rc4; /* file, "": none; "no", "warn", "yes" */
+	const char *kerberos_keytab; /* files, with line feeds between them; "": none */
+	const char *kerberos_rc4;    /* "no", "warn", "yes" */
+	const char *kerberos_layer;  /* "no", "integrity", "confidentiality" */
+	const char *kerberos_realms, *kerberos_upn_suffixes; /* vault/principal.h */
 	int64_t auth_max_failures, auth_failure_window_ms;
 	int64_t smtp_processes, smtp_workers, smtp_max_sessions, smtp_max_message,
 	    smtp_max_recipients;

@@ -13,6 +13,8 @@
 #include "net/ask.h"
 #include "pop3/pop3.h"
 #include "proc/shared.h"
+#include "vault/layer.h"
+#include "vault/principal.h"
 
 #define GRACE_MS 5000
 #define HANDLES  1000 /* open accounts in the whole process, three descriptors each */
@@ -94,7 +96,16 @@ static bool worker_quota(void *worker, int64_t id, int64_t *octets_out, struct e
 	return answer != DIRECTORY_FAILED;
 }
 
-static bool worker_find(void *worker, slice name, int64_t *account_out, struct error *error)
+static bool worker_may_act(
+    void *worker, int64_t account, int64_t other, bool *may_out, struct error *error)
+{
+	struct directory *directory = worker_directory(worker, error);
+
+	return directory && directory_may_act(directory, account, other, may_out, error);
+}
+
+static bool worker_find(
+    void *worker, slice name, struct login_account *account_out, struct error *error)
 {
 	struct directory *directory = worker_directory(worker, error);
 
@@ -164,6 +175,7 @@ static bool start_imap(struct role_start *start, struct error *error)
 	static struct store_host host = { .store = worker_store,
 		.login = worker_login,
 		.find = worker_find,
+		.may_act = worker_may_act,
 		.charsets = worker_charsets,
 		.quota = worker_quota,
 		.notify = notify };
@@ -184,6 +196,10 @@ static bool start_imap(struct role_start *start, struct error *error)
 	host.login_timeout_ms = (int)c->imap_login_timeout_ms;
 	host.idle_timeout_ms = (int)c->imap_idle_timeout_ms;
 	sasl_init(c->auth_scram, c->auth_scram_plus);
+	principal_init(c->kerberos_realms, c->kerberos_upn_suffixes);
+	sasl_set_layers(c->kerberos_layer);
+	if (strcmp(c->kerberos_layer, "no") != 0 && !layer_warm_up(error))
+		return false;
 	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
 	host.max_errors = (unsigned)c->imap_max_errors;
 	host.max_login_failures = (unsigned)c->imap_max_auth_errors;

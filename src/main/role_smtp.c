@@ -10,6 +10,8 @@
 #include "net/ask.h"
 #include "smtp/smtp.h"
 #include "vault/sasl.h"
+#include "vault/layer.h"
+#include "vault/principal.h"
 
 #define GRACE_MS 10000
 
@@ -55,6 +57,10 @@ static bool prepare(struct role_start *start, struct error *error)
 	if (!(conf.spool = spool_open(own, start->instance, start->peers, error)))
 		return false;
 	sasl_init(c->auth_scram, c->auth_scram_plus);
+	principal_init(c->kerberos_realms, c->kerberos_upn_suffixes);
+	sasl_set_layers(c->kerberos_layer);
+	if (strcmp(c->kerberos_layer, "no") != 0 && !layer_warm_up(error))
+		return false;
 	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
 	smtp_init(&conf);
 	sandbox_smtp(&sandbox, own, role_path(start, "directory"));

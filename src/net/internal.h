@@ -37,8 +37,11 @@ struct session_private {
 	bool secured;              /* the handshake is done */
 	struct compress *compress; /* NULL: none was asked for */
 	bool compressing;          /* it is in use */
+	struct layer *layer;       /* layer.c; NULL: none */
 	struct buf in;
 	struct frame frame;
+	size_t line_max;  /* as the protocol wants it; frame.max may be more (session.h, longest) */
+	size_t long_line; /* octets of SESSION_LONG that it holds */
 	size_t frame_used; /* octets of `in` that belong to the frame being handled */
 	size_t unread;     /* of those, given back */
 	_Atomic int owner;
@@ -158,6 +161,16 @@ bool session_pending(const struct session_private *p);
 void session_set_peer(struct session_private *p, const struct ip *ip);
 /* Takes of a PROXY header what has come; PROXY_PEER and PROXY_LOCAL: it is over. */
 enum proxy_answer session_take_proxy(struct session_private *p, const char **why_out);
+
+/* layer.c: after the turn that set it; before output is sent, and after; puts what has come into p->in, true: something; is
+ * there a whole piece; where what comes is put, NULL: into p->in. */
+void layer_begin(struct session_private *p);
+void layer_encode(struct session_private *p);
+void layer_sent(struct session_private *p);
+bool layer_decode(struct session_private *p);
+bool layer_pending(const struct session_private *p);
+struct buf *layer_input(struct session_private *p);
+void layer_free(struct session_private *p);
 
 /* linger.c: would closing now destroy output that is on its way? */
 bool linger_wanted(const struct session_private *p);

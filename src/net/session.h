@@ -45,6 +45,8 @@ struct limits;
 #define SESSION_OUTPUT (8u << 20)
 /* A chunk frame is at most this long. */
 #define SESSION_CHUNK (64 * 1024)
+/* All lines that `longest` allows, of all sessions of a process together. */
+#define SESSION_LONG (16u << 20)
 /* Bytes that one handler's call may take from the turn's arena. */
 #define SESSION_TURN_MEMORY (16u << 20)
 
@@ -75,6 +77,9 @@ struct protocol {
 	/* May the reactor's own thread call frame() with this? Only for what cannot block and needs no
 	 * s->worker. May be NULL. */
 	bool (*quick)(const struct session *s, slice frame);
+	/* How long this line may become, of which more has come than was wanted; 0: no longer. Asked again and again
+	 * while it grows. All such lines of a process together have SESSION_LONG octets. May be NULL. */
+	size_t (*longest)(struct session *s, slice begun);
 	/* The gate that this frame leads through (net/gate.h); NULL: none. May be NULL. */
 	struct gate *(*gate)(const struct session *s, slice frame);
 	/* Say goodbye into s->out; the session is closed afterwards. In the reactor: may not block. */

@@ -138,6 +138,7 @@ static bool write_server_first(struct sasl *sasl, const struct sasl_host *host, 
 static enum sasl_result client_first(struct sasl *sasl, const struct sasl_host *host,
     slice response, struct buf *out, struct error *error)
 {
+	struct login_account account;
 	struct scram *scram = ARENA_NEW(sasl->arena, struct scram);
 	struct cursor c = cursor_of(arena_copy(sasl->arena, response));
 	slice authzid = { 0 }, other;
@@ -164,8 +165,10 @@ static enum sasl_result client_first(struct sasl *sasl, const struct sasl_host *
 		return malformed(error, &c);
 	if (!binding_allowed(sasl, host, scram, error))
 		return SASL_MALFORMED;
-	if (!host->find(host->context, sasl->name, &scram->account, error) ||
-	    !make_nonce(scram, nonce, sasl->arena, error) ||
+	if (!host->find(host->context, sasl->name, &account, error))
+		return SASL_FAILED;
+	scram->account = account.id;
+	if (!make_nonce(scram, nonce, sasl->arena, error) ||
 	    !write_server_first(sasl, host, scram, out, error))
 		return SASL_FAILED;
 	return SASL_CONTINUE;
@@ -262,5 +265,7 @@ static enum sasl_result step(struct sasl *sasl, const struct sasl_host *host, sl
 	return SASL_DONE;
 }
 
-const struct sasl_mechanism sasl_scram = { "SCRAM-SHA-256", true, scram_offered, step };
-const struct sasl_mechanism sasl_scram_plus = { "SCRAM-SHA-256-PLUS", true, plus_offered, step };
+const struct sasl_mechanism sasl_scram = { "SCRAM-SHA-256", true, scram_offered, step,
+	.quick = true };
+const struct sasl_mechanism sasl_scram_plus = { "SCRAM-SHA-256-PLUS", true, plus_offered, step,
+	.quick = true };

@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "proc/shared.h"
 #include "proc/stats.h"
+#include "vault/kerberos.h"
 
 /* Strongest first: clients that take the first they know take the best. But GSSAPI last: who takes it without
  * having a ticket gets no further, and who has one is told to use it. */
@@ -51,7 +52,8 @@ enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slic
 
 static enum { SCRAM_AUTO, SCRAM_YES, SCRAM_NO } scram_policy = SCRAM_NO;
 static bool plus_policy;
-static struct gate *auth_gate;
+static unsigned layers_policy;
+static struct gate *password_gate, *quick_gate;
 static int most_failures, failure_window_s = 600;
 
 void sasl_init(const char *scram, bool plus)
@@ -62,20 +64,47 @@ void sasl_init(const char *scram, bool plus)
 	plus_policy = plus;
 }
 
+void sasl_set_layers(const char *least)
+{
+	layers_policy = slice_eq(slice_of(least), SLICE("integrity"))
+	    ? KERBEROS_INTEGRITY | KERBEROS_CONFIDENTIALITY
+	    : slice_eq(slice_of(least), SLICE("confidentiality")) ? KERBEROS_CONFIDENTIALITY
+								  : 0;
+}
+
 void sasl_limit(int failures, int window_s)
 {
 	most_failures = failures;
 	failure_window_s = window_s;
 }
 
-void sasl_set_gate(struct gate *gate)
+void sasl_set_gates(struct gate *passwords, struct gate *others)
 {
-	auth_gate = gate;
+	password_gate = passwords;
+	quick_gate = others;
 }
 
-struct gate *sasl_gate(void)
+struct gate *sasl_password_gate(void)
 {
-	return auth_gate;
+	return password_gate;
+}
+
+/* Whose name the words begin with, offered or not; NULL: nobody's. */
+static const struct sasl_mechanism *named(slice words)
+{
+	slice name = slice_head(words, slice_find(words, ' '));
+
+	for (size_t i = 0; i < MECHANISMS; i++)
+		if (slice_eq_nocase(name, slice_of(mechanisms[i]->name)))
+			return mechanisms[i];
+	return NULL;
+}
+
+struct gate *sasl_gate(const struct sasl *sasl, slice words)
+{
+	const struct sasl_mechanism *m = sasl->mechanism ? sasl->mechanism : named(words);
+
+	return m && m->quick ? quick_gate : password_gate;
 }
 
 /* Whom tickets must be for, by what is spoken. */
@@ -102,6 +131,8 @@ void sasl_host_fill(struct sasl_host *host, struct session *s)
 	host->scram = scram;
 	host->scram_plus = scram && plus_policy;
 	host->service = service_of(s);
+	/* A layer goes below compression (RFC 4978 §3), and cannot be put there any more. */
+	host->layers = host->encrypted || session_compressed(s) ? 0 : layers_policy;
 	host->kerberos = stats_read(ROLE_AUTH, 0, STAT_KERBEROS) >> host->service & 1;
 }
 
@@ -148,11 +179,14 @@ static size_t response_most(const struct sasl *sasl)
 	return sasl->mechanism && sasl->mechanism->most ? sasl->mechanism->most : SASL_MESSAGE;
 }
 
-size_t sasl_line_most(const struct sasl *sasl, size_t usual)
+size_t sasl_line_most(const struct sasl *sasl, const struct sasl_host *host, slice words)
 {
-	size_t coded = response_most(sasl) / 3 * 4 + 4;
+	const struct sasl_mechanism *m = sasl->mechanism ? sasl->mechanism : named(words);
 
-	return sasl->mechanism && sasl->mechanism->most && coded > usual ? coded : usual;
+	if (!m || !m->most || !m->offered(host))
+		return 0;
+	/* In base64, behind the names of the command (and IMAP's tag) and the mechanism. */
+	return m->most / 3 * 4 + 4 + 100;
 }
 
 enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,
@@ -186,6 +220,8 @@ enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slic
 			session_ask_failed(host->session);
 		else if (result == SASL_WRONG)
 			note_wrong(host);
+		else if (result == SASL_DONE && sasl->layered)
+			session_set_layer(host->session, &sasl->layer);
 	}
 	if (response.p)
 		explicit_bzero(response.p, response.cap);
