@@ -69,7 +69,7 @@ struct imap_reply imap_cmd_authenticate(struct imap *im, struct cursor *args)
 	if (args->expected || (!initial && !cursor_done(args)))
 		return imap_reply_syntax(im, args);
 	const struct sasl_mechanism *mechanism = sasl_find(name, &host);
-	if (!mechanism && !imap_password_allowed(im))
+	if (!mechanism && !host.secure)
 		return imap_reply_no("PRIVACYREQUIRED", "start TLS first");
 	if (!mechanism)
 		return imap_reply_no("CANNOT", "no such mechanism");

@@ -26,7 +26,7 @@ void imap_notify(struct imap *im, const struct store_notice *notice)
 /* Passwords go over TLS only, unless the listener says otherwise (RFC 9051 §6.2.3, §11.2). */
 bool imap_password_allowed(const struct imap *im)
 {
-	return session_secure(im->s) || im->s->listener->plain_login;
+	return sasl_login_allowed(im->s);
 }
 
 static enum turn imap_open(struct session *s)

@@ -49,6 +49,12 @@ struct conf_listener {
 	struct conf_tls handshake; /* where it says nothing, as the group tls does */
 };
 
+/* How clients of a service may log in (vault/sasl_policy.h). */
+struct conf_login {
+	const char *secure_types, *plain_types;
+	bool secure_login, plain_login;
+};
+
 struct conf {
 	const char *hostname;
 	const char *state_dir;
@@ -58,6 +64,7 @@ struct conf {
 	const char *log_file;   /* "": none */
 	struct conf_tls tls;
 	int64_t ticket_lifetime_ms;
+	struct conf_login smtp_login, imap_login, pop3_login;
 	const char *auth_scram;
 	bool auth_scram_plus;
 	const char *dns_servers, *dns_stub_zones, *dns_insecure_zones, *dns_trust_anchor;
@@ -97,7 +104,8 @@ enum conf_type {
 	CONF_TIME,
 	CONF_BOOL,
 	CONF_CHOICE,
-	CONF_IPS
+	CONF_IPS,
+	CONF_MECHANISMS
 };
 
 struct conf_row {

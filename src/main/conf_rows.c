@@ -3,16 +3,34 @@
 
 #include <stddef.h>
 
-#define ALL_ROLES   (ROLE_BIT(ROLE_COUNT) - 1)
-#define SMTP        ROLE_BIT(ROLE_SMTP)
-#define IMAP        ROLE_BIT(ROLE_IMAP)
-#define AT(member)  offsetof(struct conf, member)
-#define LAT(member) offsetof(struct conf_listener, member)
-#define TAT(member) (AT(tls) + offsetof(struct conf_tls, member))
-#define HAT(member) (LAT(handshake) + offsetof(struct conf_tls, member))
-#define CAT(member) offsetof(struct conf_certificate, member)
-#define KIB         1024LL
-#define SECOND      1000LL
+#define ALL_ROLES            (ROLE_BIT(ROLE_COUNT) - 1)
+#define SMTP                 ROLE_BIT(ROLE_SMTP)
+#define IMAP                 ROLE_BIT(ROLE_IMAP)
+#define AT(member)           offsetof(struct conf, member)
+#define LAT(member)          offsetof(struct conf_listener, member)
+#define TAT(member)          (AT(tls) + offsetof(struct conf_tls, member))
+#define HAT(member)          (LAT(handshake) + offsetof(struct conf_tls, member))
+#define CAT(member)          offsetof(struct conf_certificate, member)
+#define LOGIN(member, field) (AT(member) + offsetof(struct conf_login, field))
+#define TYPES_ROWS(prefix, member)                                                                                                                                       \
+	{ prefix "secureConnAuthTypes", CONF_MECHANISMS, LOGIN(member, secure_types), 0, 400,                                                                            \
+		"scram-sha-256-plus scram-sha-256 plain login gssapi", NULL, SMTP | IMAP,                                                                                \
+		"mechanisms offered on connections with TLS, each while it can work" },                                                                                  \
+	{                                                                                                                                                                \
+		prefix "plainConnAuthTypes", CONF_MECHANISMS, LOGIN(member, plain_types), 0, 400,                                                                        \
+		    "gssapi", NULL, SMTP | IMAP,                                                                                                                         \
+		    "mechanisms offered on connections without TLS; plain and login show the password to whoever listens; gssapi is offered with kerberos.securityLayer" \
+	}
+#define COMMAND_ROWS(prefix, member, command)                                                      \
+	{ prefix "secureConnAllowLogin", CONF_BOOL, LOGIN(member, secure_login), 0, 0, "true",     \
+		NULL, SMTP | IMAP, "take " command " on connections with TLS" },                   \
+	{                                                                                          \
+		prefix "plainConnAllowLogin", CONF_BOOL, LOGIN(member, plain_login), 0, 0,         \
+		    "false", NULL, SMTP | IMAP,                                                    \
+		    "take " command " without TLS, which shows the password to whoever listens"    \
+	}
+#define KIB    1024LL
+#define SECOND 1000LL
 
 /* clang-format off */
 const struct conf_row conf_rows[] = {
@@ -88,6 +106,7 @@ const struct conf_row conf_rows[] = {
 	CONF_LIMIT_ROWS("smtp.", AT(smtp_limits), 10000000, "500", SMTP),
 	{ "smtp.relayFrom", CONF_IPS, AT(smtp_relay_from), 0, 0, "", NULL, SMTP,
 	    "addresses of printers and applications that may send as if they had logged in" },
+	TYPES_ROWS("smtp.", smtp_login),
 	{ "smtp.xclientFrom", CONF_IPS, AT(smtp_xclient_from), 0, 0, "", NULL, SMTP,
 	    "addresses of filters and proxies that may say by XCLIENT whom they speak for" },
 	{ "smtp.maxMessageSize", CONF_SIZE, AT(smtp_max_message), 64 * KIB, 1024 * KIB * KIB, "50 MB", NULL, SMTP,
@@ -127,6 +146,8 @@ const struct conf_row conf_rows[] = {
 	    "malformed commands in a row, then the session is closed" },
 	{ "imap.maxAuthErrors", CONF_NUMBER, AT(imap_max_auth_errors), 1, 100, "3", NULL, IMAP,
 	    "failed logins of a session, then it is closed" },
+	TYPES_ROWS("imap.", imap_login),
+	COMMAND_ROWS("imap.", imap_login, "LOGIN"),
 	{ "imap.idleTimeout", CONF_TIME, AT(imap_idle_timeout_ms), 1 * SECOND, 24 * 3600 * SECOND, "30 min", NULL, IMAP,
 	    "how long a logged-in client may be silent (RFC 9051: at least 30 minutes)" },
 	{ "imap.loginTimeout", CONF_TIME, AT(imap_login_timeout_ms), 1 * SECOND, 3600 * SECOND, "60 s", NULL, IMAP,
@@ -134,6 +155,8 @@ const struct conf_row conf_rows[] = {
 	{ "imap.compress", CONF_BOOL, AT(imap_compress), 0, 0, "false", NULL, IMAP,
 	    "let clients compress the connection (COMPRESS=DEFLATE), which takes 40 to 80 KiB more of each that does" },
 	CONF_LIMIT_ROWS("pop3.", AT(pop3_limits), 10000000, "0", IMAP),
+	TYPES_ROWS("pop3.", pop3_login),
+	COMMAND_ROWS("pop3.", pop3_login, "USER and PASS"),
 	{ "pop3.maxErrors", CONF_NUMBER, AT(pop3_max_errors), 1, 1000, "20", NULL, IMAP,
 	    "malformed commands in a row, then the session is closed" },
 	{ "pop3.maxAuthErrors", CONF_NUMBER, AT(pop3_max_auth_errors), 1, 100, "3", NULL, IMAP,

@@ -8,13 +8,12 @@
 #include "imap/imap.h"
 #include "mail/charset.h"
 #include "main/access_rules.h"
+#include "main/role_login.h"
 #include "main/role_sessions.h"
 #include "main/role_tls.h"
 #include "net/ask.h"
 #include "pop3/pop3.h"
 #include "proc/shared.h"
-#include "vault/layer.h"
-#include "vault/principal.h"
 
 #define GRACE_MS 5000
 #define HANDLES  1000 /* open accounts in the whole process, three descriptors each */
@@ -195,12 +194,8 @@ static bool start_imap(struct role_start *start, struct error *error)
 	handles = (size_t)(HANDLES / c->imap_workers) + 1;
 	host.login_timeout_ms = (int)c->imap_login_timeout_ms;
 	host.idle_timeout_ms = (int)c->imap_idle_timeout_ms;
-	sasl_init(c->auth_scram, c->auth_scram_plus);
-	principal_init(c->kerberos_realms, c->kerberos_upn_suffixes);
-	sasl_set_layers(c->kerberos_layer);
-	if (strcmp(c->kerberos_layer, "no") != 0 && !layer_warm_up(error))
+	if (!role_login_start(c, error))
 		return false;
-	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
 	host.max_errors = (unsigned)c->imap_max_errors;
 	host.max_login_failures = (unsigned)c->imap_max_auth_errors;
 	host.compress = c->imap_compress;

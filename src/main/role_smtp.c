@@ -5,13 +5,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "main/access_rules.h"
+#include "main/role_login.h"
 #include "main/role_sessions.h"
 #include "main/role_tls.h"
 #include "net/ask.h"
 #include "smtp/smtp.h"
 #include "vault/sasl.h"
-#include "vault/layer.h"
-#include "vault/principal.h"
 
 #define GRACE_MS 10000
 
@@ -56,12 +55,8 @@ static bool prepare(struct role_start *start, struct error *error)
 		.directory = role_path(start, "directory/directory.db") };
 	if (!(conf.spool = spool_open(own, start->instance, start->peers, error)))
 		return false;
-	sasl_init(c->auth_scram, c->auth_scram_plus);
-	principal_init(c->kerberos_realms, c->kerberos_upn_suffixes);
-	sasl_set_layers(c->kerberos_layer);
-	if (strcmp(c->kerberos_layer, "no") != 0 && !layer_warm_up(error))
+	if (!role_login_start(c, error))
 		return false;
-	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
 	smtp_init(&conf);
 	sandbox_smtp(&sandbox, own, role_path(start, "directory"));
 	return sandbox_lock(&sandbox, error);

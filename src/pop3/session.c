@@ -22,7 +22,7 @@ struct store *pop3_store(struct pop3 *pop)
 /* Passwords go over TLS only, unless the listener says otherwise. */
 bool pop3_password_allowed(const struct pop3 *pop)
 {
-	return session_secure(pop->s) || pop->s->listener->plain_login;
+	return sasl_login_allowed(pop->s);
 }
 
 /* ---- logging in ---- */
@@ -96,7 +96,10 @@ struct pop3_reply pop3_cmd_user(struct pop3 *pop, struct cursor *args)
 	if (args->expected)
 		return pop3_syntax(pop, args);
 	if (!pop3_password_allowed(pop))
-		return pop3_err(NULL, "start TLS first");
+		return pop3_err(NULL,
+		    store_sasl_host(&pop3_host, pop->s).secure
+			? "USER and PASS are switched off here; AUTH is not"
+			: "start TLS first");
 	if (++pop->users > 2 * pop3_host.max_login_failures)
 		return pop3_err(NULL, "too many names");
 	pop->user = arena_copy(pop->s->arena, args->rest);
@@ -171,7 +174,7 @@ struct pop3_reply pop3_cmd_auth(struct pop3 *pop, struct cursor *args)
 	if (args->expected || (!initial && !cursor_done(args)))
 		return pop3_syntax(pop, args);
 	const struct sasl_mechanism *mechanism = sasl_find(name, &host);
-	if (!mechanism && !pop3_password_allowed(pop))
+	if (!mechanism && !host.secure)
 		return pop3_err(NULL, "start TLS first");
 	if (!mechanism)
 		return pop3_err(NULL, "no such mechanism");
@@ -187,11 +190,13 @@ static void print_login(struct pop3 *pop, struct buf *out)
 
 	if (pop3_password_allowed(pop))
 		buf_adds(out, "USER\r\n");
-	if (pop3_password_allowed(pop) || (host.layers && host.kerberos)) {
-		buf_adds(out, "SASL");
-		sasl_offer(&host, " ", out);
+	size_t before = out->n;
+	buf_adds(out, "SASL");
+	sasl_offer(&host, " ", out);
+	if (out->n == before + 4)
+		out->n = before; /* none is offered */
+	else
 		buf_adds(out, "\r\n");
-	}
 }
 
 /* "CAPA"   RFC 2449 §5 */

@@ -126,7 +126,7 @@ struct reply cmd_auth(struct session *s, struct cursor *c)
 	struct sasl_host host = host_of(s);
 	slice name, response;
 
-	if (!host.secure && !host.layers)
+	if (!host.secure && !host.types)
 		return reply(s, 538, "5.7.11", "encryption is required: STARTTLS first");
 	if (smtp->account)
 		return reply(s, 503, "5.5.1", "you are logged in already");

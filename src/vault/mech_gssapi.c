@@ -220,4 +220,5 @@ static enum sasl_result step(struct sasl *sasl, const struct sasl_host *host, sl
 	return take_choice(sasl, host, g, response, error);
 }
 
-const struct sasl_mechanism sasl_gssapi = { "GSSAPI", true, offered, step, KERBEROS_TOKEN, true };
+const struct sasl_mechanism sasl_gssapi = { "GSSAPI", SASL_GSSAPI, true, offered, step,
+	KERBEROS_TOKEN, true };

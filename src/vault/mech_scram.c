@@ -27,7 +27,7 @@ struct scram {
 
 static bool scram_offered(const struct sasl_host *host)
 {
-	return host->scram && host->secure;
+	return host->scram;
 }
 
 static bool plus_offered(const struct sasl_host *host)
@@ -93,7 +93,7 @@ static bool binding_allowed(const struct sasl *sasl, const struct sasl_host *hos
 		return error_input(error,
 		    plus ? "SCRAM-SHA-256-PLUS wants a channel binding (p=)"
 			 : "SCRAM-SHA-256 takes no channel binding (p=)");
-	if (!plus && scram->gs2_header.p[0] == 'y' && plus_offered(host))
+	if (!plus && scram->gs2_header.p[0] == 'y' && sasl_find(SLICE("SCRAM-SHA-256-PLUS"), host))
 		return error_input(error,
 		    "channel binding is offered; the list of mechanisms was changed on its way");
 	return true;
@@ -265,7 +265,7 @@ static enum sasl_result step(struct sasl *sasl, const struct sasl_host *host, sl
 	return SASL_DONE;
 }
 
-const struct sasl_mechanism sasl_scram = { "SCRAM-SHA-256", true, scram_offered, step,
+const struct sasl_mechanism sasl_scram = { "SCRAM-SHA-256", SASL_SCRAM, true, scram_offered, step,
 	.quick = true };
-const struct sasl_mechanism sasl_scram_plus = { "SCRAM-SHA-256-PLUS", true, plus_offered, step,
-	.quick = true };
+const struct sasl_mechanism sasl_scram_plus = { "SCRAM-SHA-256-PLUS", SASL_SCRAM_PLUS, true,
+	plus_offered, step, .quick = true };

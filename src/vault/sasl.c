@@ -12,10 +12,15 @@ static const struct sasl_mechanism *const mechanisms[] = { &sasl_scram_plus, &sa
 
 #define MECHANISMS (sizeof mechanisms / sizeof mechanisms[0])
 
+static bool offered(const struct sasl_mechanism *m, const struct sasl_host *host)
+{
+	return (host->types & m->type) && m->offered(host);
+}
+
 void sasl_offer(const struct sasl_host *host, const char *before, struct buf *out)
 {
 	for (size_t i = 0; i < MECHANISMS; i++)
-		if (mechanisms[i]->offered(host))
+		if (offered(mechanisms[i], host))
 			buf_addf(out, "%s%s", before, mechanisms[i]->name);
 }
 
@@ -23,7 +28,7 @@ const struct sasl_mechanism *sasl_find(slice name, const struct sasl_host *host)
 {
 	for (size_t i = 0; i < MECHANISMS; i++)
 		if (slice_eq_nocase(name, slice_of(mechanisms[i]->name)) &&
-		    mechanisms[i]->offered(host))
+		    offered(mechanisms[i], host))
 			return mechanisms[i];
 	return NULL;
 }
@@ -107,16 +112,6 @@ struct gate *sasl_gate(const struct sasl *sasl, slice words)
 	return m && m->quick ? quick_gate : password_gate;
 }
 
-/* Whom tickets must be for, by what is spoken. */
-static enum kerberos_service service_of(const struct session *s)
-{
-	const char *name = s->listener->protocol->name;
-
-	return strcmp(name, "smtp") == 0 ? KERBEROS_SMTP
-	    : strcmp(name, "imap") == 0  ? KERBEROS_IMAP
-					 : KERBEROS_POP;
-}
-
 void sasl_host_fill(struct sasl_host *host, struct session *s)
 {
 	/* auth says so in the table that all processes share: nobody is asked for it. */
@@ -130,7 +125,8 @@ void sasl_host_fill(struct sasl_host *host, struct session *s)
 	host->secure = host->encrypted || s->listener->plain_login;
 	host->scram = scram;
 	host->scram_plus = scram && plus_policy;
-	host->service = service_of(s);
+	host->service = sasl_service_of(s);
+	host->types = sasl_types_of(s);
 	/* A layer goes below compression (RFC 4978 §3), and cannot be put there any more. */
 	host->layers = host->encrypted || session_compressed(s) ? 0 : layers_policy;
 	host->kerberos = stats_read(ROLE_AUTH, 0, STAT_KERBEROS) >> host->service & 1;
@@ -183,7 +179,7 @@ size_t sasl_line_most(const struct sasl *sasl, const struct sasl_host *host, sli
 {
 	const struct sasl_mechanism *m = sasl->mechanism ? sasl->mechanism : named(words);
 
-	if (!m || !m->most || !m->offered(host))
+	if (!m || !m->most || !offered(m, host))
 		return 0;
 	/* In base64, behind the names of the command (and IMAP's tag) and the mechanism. */
 	return m->most / 3 * 4 + 4 + 100;

@@ -24,6 +24,7 @@
 #include "net/session.h"
 #include "vault/keytab.h"
 #include "vault/login.h"
+#include "vault/sasl_policy.h"
 
 #define SASL_MESSAGE 12288 /* octets of a decoded response */
 
@@ -50,6 +51,7 @@ struct sasl_host {
 	bool encrypted; /* TLS is up */
 	bool scram,
 	    scram_plus; /* offered: every account has a verifier, and the administrator allows it */
+	unsigned types; /* what the service allows on this connection: bits of enum sasl_type */
 	bool kerberos;  /* auth has keys of the service */
 	unsigned layers; /* that GSSAPI may have without TLS (enum kerberos_layer) */
 	enum kerberos_service service;
@@ -71,8 +73,10 @@ struct sasl {
 
 struct sasl_mechanism {
 	const char *name;
+	enum sasl_type type;
 	bool client_first; /* it begins with the client's message (RFC 4422 §3.3) */
-	bool (*offered)(const struct sasl_host *host);
+	bool (*offered)(
+	    const struct sasl_host *host); /* can it work, where the service allows it? */
 	enum sasl_result (*step)(struct sasl *sasl, const struct sasl_host *host, slice response,
 	    struct buf *challenge_out, struct error *error);
 	size_t most; /* octets of a decoded response, where they may be more than SASL_MESSAGE */

@@ -214,6 +214,7 @@ static struct sasl_host host_now(void)
 		.find = find,
 		.binding = binding,
 		.deadline = deadline_in_ms(20000),
+		.types = SASL_ALL,
 		.secure = true,
 		.encrypted = true,
 		.scram = true,
@@ -426,7 +427,11 @@ static void what_is_offered_depends_on_the_connection(void **state)
 	sasl_offer(&host, " AUTH=", &out);
 	assert_slice(buf_slice(&out), " AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN");
 	buf_clear(&out);
-	host.secure = false;
+	host.types = SASL_LOGIN | SASL_GSSAPI;
+	sasl_offer(&host, " ", &out);
+	assert_slice(buf_slice(&out), " LOGIN");
+	buf_clear(&out);
+	host.types = 0;
 	sasl_offer(&host, " ", &out);
 	assert_slice(buf_slice(&out), "");
 	assert_null(sasl_find(SLICE("PLAIN"), &host));
