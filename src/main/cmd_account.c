@@ -12,7 +12,7 @@ static const struct {
 	int least, most; /* words after the verb */
 	bool secret;
 } verbs[] = {
-	{ "add", 1, 1, true },
+	{ "add", 1, 2, true },
 	{ "list", 0, 1, false },
 	{ "passwd", 1, 1, true },
 	{ "verifier", 1, 1, true },
@@ -60,11 +60,14 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
 		if (strcmp(argv[1], verbs[i].verb) != 0)
 			continue;
+		if (strcmp(argv[1], "add") == 0 && argc == 5 && strcmp(argv[3], "--hash") == 0)
+			secret = slice_of(argv[--argc]);
 		if (argc - 2 < verbs[i].least || argc - 2 > verbs[i].most ||
 		    (argc == 4 && strcmp(argv[1], "remove") == 0 &&
-			strcmp(argv[3], "--force") != 0))
+			strcmp(argv[3], "--force") != 0) ||
+		    (argc == 4 && strcmp(argv[1], "add") == 0 && !secret.n))
 			return command_wrong(&command_account, "this wants other words", argv[1]);
-		if (verbs[i].secret && !read_password(line, sizeof line, &secret)) {
+		if (verbs[i].secret && !secret.n && !read_password(line, sizeof line, &secret)) {
 			fprintf(stderr, "hauberk account: no password on standard input\n");
 			return 1;
 		}
@@ -78,6 +81,7 @@ static int run(int argc, char **argv)
 
 const struct command command_account = { "account", "add, list, change and remove accounts",
 	"usage: hauberk account add ADDRESS [-c FILE]      (password on standard input)\n"
+	"       hauberk account add ADDRESS --hash VERIFIER [-c FILE]\n"
 	"       hauberk account list [DOMAIN] [-c FILE]\n"
 	"       hauberk account passwd ADDRESS [-c FILE]   (password on standard input)\n"
 	"       hauberk account verifier ADDRESS [-c FILE] (verifier on standard input)\n"

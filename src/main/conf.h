@@ -67,6 +67,7 @@ struct conf {
 	struct conf_login smtp_login, imap_login, pop3_login;
 	const char *auth_scram;
 	bool auth_scram_plus;
+	const char *auth_certificates; /* "no", "email", "upn" */
 	const char *dns_servers, *dns_stub_zones, *dns_insecure_zones, *dns_trust_anchor;
 	int64_t dns_timeout_ms;
 	const char *kerberos_keytab; /* files, with line feeds between them; "": none */

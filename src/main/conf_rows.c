@@ -12,27 +12,22 @@
 #define HAT(member)          (LAT(handshake) + offsetof(struct conf_tls, member))
 #define CAT(member)          offsetof(struct conf_certificate, member)
 #define LOGIN(member, field) (AT(member) + offsetof(struct conf_login, field))
-#define TYPES_ROWS(prefix, member)                                                                                                                                       \
-	{ prefix "secureConnAuthTypes", CONF_MECHANISMS, LOGIN(member, secure_types), 0, 400,                                                                            \
-		"scram-sha-256-plus scram-sha-256 plain login gssapi", NULL, SMTP | IMAP,                                                                                \
-		"mechanisms offered on connections with TLS, each while it can work" },                                                                                  \
-	{                                                                                                                                                                \
-		prefix "plainConnAuthTypes", CONF_MECHANISMS, LOGIN(member, plain_types), 0, 400,                                                                        \
-		    "gssapi", NULL, SMTP | IMAP,                                                                                                                         \
-		    "mechanisms offered on connections without TLS; plain and login show the password to whoever listens; gssapi is offered with kerberos.securityLayer" \
-	}
-#define COMMAND_ROWS(prefix, member, command)                                                      \
-	{ prefix "secureConnAllowLogin", CONF_BOOL, LOGIN(member, secure_login), 0, 0, "true",     \
-		NULL, SMTP | IMAP, "take " command " on connections with TLS" },                   \
-	{                                                                                          \
-		prefix "plainConnAllowLogin", CONF_BOOL, LOGIN(member, plain_login), 0, 0,         \
-		    "false", NULL, SMTP | IMAP,                                                    \
-		    "take " command " without TLS, which shows the password to whoever listens"    \
-	}
-#define KIB    1024LL
-#define SECOND 1000LL
+#define KIB                  1024LL
+#define SECOND               1000LL
 
 /* clang-format off */
+#define TYPES_ROWS(prefix, member) \
+	{ prefix "secureConnAuthTypes", CONF_MECHANISMS, LOGIN(member, secure_types), 0, 400, \
+	    "scram-sha-256-plus scram-sha-256 plain login gssapi external", NULL, SMTP | IMAP, \
+	    "mechanisms offered on connections with TLS, each while it can work" }, \
+	{ prefix "plainConnAuthTypes", CONF_MECHANISMS, LOGIN(member, plain_types), 0, 400, "gssapi", NULL, SMTP | IMAP, \
+	    "mechanisms offered on connections without TLS; plain and login show the password to whoever listens; gssapi is offered with kerberos.securityLayer" }
+#define COMMAND_ROWS(prefix, member, command) \
+	{ prefix "secureConnAllowLogin", CONF_BOOL, LOGIN(member, secure_login), 0, 0, "true", NULL, SMTP | IMAP, \
+	    "take " command " on connections with TLS" }, \
+	{ prefix "plainConnAllowLogin", CONF_BOOL, LOGIN(member, plain_login), 0, 0, "false", NULL, SMTP | IMAP, \
+	    "take " command " without TLS, which shows the password to whoever listens" }
+
 const struct conf_row conf_rows[] = {
 	{ "hostname", CONF_TEXT, AT(hostname), 1, 255, NULL, NULL, ALL_ROLES,
 	    "this server's full host name, as it greets and signs Received fields" },
@@ -73,6 +68,8 @@ const struct conf_row conf_rows[] = {
 	    "offer SCRAM-SHA-256; auto: while every account has a verifier for it" },
 	{ "auth.scramPlus", CONF_BOOL, AT(auth_scram_plus), 0, 0, "true", NULL, SMTP | IMAP,
 	    "offer SCRAM-SHA-256-PLUS too, bound to the TLS connection" },
+	{ "auth.certificateNames", CONF_CHOICE, AT(auth_certificates), 0, 0, "no", "no|email|upn", SMTP | IMAP,
+	    "who shows a certificate that clientCA vouches for may log in (EXTERNAL) as the account of its name: of its e-mail address, or of its user principal name, as Active Directory's smart cards have it" },
 	{ "auth.maxFailures", CONF_NUMBER, AT(auth_max_failures), 0, 1000000, "100", NULL, SMTP | IMAP,
 	    "failed logins of one address (IPv6: /64) within auth.failureWindow, over all protocols; then it has to wait; 0: any" },
 	{ "auth.failureWindow", CONF_TIME, AT(auth_failure_window_ms), 1 * SECOND, 1800 * SECOND, "10 min", NULL, SMTP | IMAP,

@@ -143,6 +143,9 @@ static bool account_of(struct work *w, struct account *account_out)
 
 static bool account_add(struct work *w)
 {
+	bool hashed = w->request->count > 3 && slice_eq(w->request->words[3], SLICE("--hash"));
+	bool (*set)(uint64_t, slice, struct deadline, struct error *) =
+	    hashed ? ask_set_verifier : ask_set_password;
 	struct directory_address a;
 	struct error ignored;
 	int64_t id;
@@ -151,8 +154,7 @@ static bool account_add(struct work *w)
 	    !directory_account_add(w->dir, a.local, a.domain, &id, &w->error))
 		return false;
 	/* An account without its password would be of no use: all or nothing. */
-	if (!ask_set_password(
-		(uint64_t)id, w->request->secret, deadline_in_ms(ASK_MS), &w->error)) {
+	if (!set((uint64_t)id, w->request->secret, deadline_in_ms(ASK_MS), &w->error)) {
 		directory_account_remove(w->dir, a.local, a.domain, true, &ignored);
 		return false;
 	}

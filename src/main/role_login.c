@@ -24,6 +24,7 @@ bool role_login_start(const struct conf *c, struct error *error)
 	sasl_init(c->auth_scram, c->auth_scram_plus);
 	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
 	sasl_set_layers(c->kerberos_layer);
+	sasl_set_certificates(c->auth_certificates);
 	principal_init(c->kerberos_realms, c->kerberos_upn_suffixes);
 	return set_policy(KERBEROS_SMTP, &c->smtp_login, error) &&
 	    set_policy(KERBEROS_IMAP, &c->imap_login, error) &&

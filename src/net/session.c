@@ -202,6 +202,12 @@ bool session_compressed(const struct session *s)
 	return s->own->compress != NULL;
 }
 
+void session_client_names(const struct session *s, enum tls_client_name kind, struct buf *out)
+{
+	if (s->own->secured)
+		tls_client_names(s->own->tls, kind, out);
+}
+
 bool session_tls_binding(const struct session *s, slice type, struct buf *out)
 {
 	return s->own->secured && tls_binding(s->own->tls, type, out);

@@ -32,6 +32,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "net/frame.h"
+#include "net/tls.h"
 
 struct session;
 struct tls_context;
@@ -151,6 +152,9 @@ const char *session_tls_text(const struct session *s);
 bool session_compress(struct session *s);
 /* It was. */
 bool session_compressed(const struct session *s);
+
+/* Adds names of the client's certificate (tls_client_names); none without TLS. */
+void session_client_names(const struct session *s, enum tls_client_name kind, struct buf *out);
 
 /* Adds what binds an authentication to this TLS connection (tls_binding); false without TLS. */
 bool session_tls_binding(const struct session *s, slice type, struct buf *out);

@@ -5,10 +5,12 @@
 #include "proc/stats.h"
 #include "vault/kerberos.h"
 
+#define CERTIFICATE_NAMES 4096 /* octets of all names that one certificate may have */
+
 /* Strongest first: clients that take the first they know take the best. But GSSAPI last: who takes it without
  * having a ticket gets no further, and who has one is told to use it. */
 static const struct sasl_mechanism *const mechanisms[] = { &sasl_scram_plus, &sasl_scram,
-	&sasl_plain, &sasl_login, &sasl_gssapi };
+	&sasl_plain, &sasl_login, &sasl_gssapi, &sasl_external };
 
 #define MECHANISMS (sizeof mechanisms / sizeof mechanisms[0])
 
@@ -58,6 +60,7 @@ enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slic
 static enum { SCRAM_AUTO, SCRAM_YES, SCRAM_NO } scram_policy = SCRAM_NO;
 static bool plus_policy;
 static unsigned layers_policy;
+static enum { NO_CERTIFICATES, BY_EMAIL, BY_UPN } certificates_policy;
 static struct gate *password_gate, *quick_gate;
 static int most_failures, failure_window_s = 600;
 
@@ -75,6 +78,30 @@ void sasl_set_layers(const char *least)
 	    ? KERBEROS_INTEGRITY | KERBEROS_CONFIDENTIALITY
 	    : slice_eq(slice_of(least), SLICE("confidentiality")) ? KERBEROS_CONFIDENTIALITY
 								  : 0;
+}
+
+void sasl_set_certificates(const char *names)
+{
+	certificates_policy = slice_eq(slice_of(names), SLICE("email")) ? BY_EMAIL
+	    : slice_eq(slice_of(names), SLICE("upn"))                   ? BY_UPN
+									: NO_CERTIFICATES;
+}
+
+/* Of a certificate that nobody asks for there are no names, and this costs nothing. */
+static slice certificate_names(struct session *s)
+{
+	struct buf names;
+
+	if (certificates_policy == NO_CERTIFICATES)
+		return (slice){ 0 };
+	buf_init(&names, CERTIFICATE_NAMES);
+	session_client_names(
+	    s, certificates_policy == BY_UPN ? TLS_CLIENT_UPN : TLS_CLIENT_EMAIL, &names);
+	if (names.full)
+		buf_clear(&names); /* whoever has so many is nobody of ours */
+	slice copy = arena_copy(s->turn, buf_slice(&names));
+	buf_free(&names);
+	return copy;
 }
 
 void sasl_limit(int failures, int window_s)
@@ -127,6 +154,7 @@ void sasl_host_fill(struct sasl_host *host, struct session *s)
 	host->scram_plus = scram && plus_policy;
 	host->service = sasl_service_of(s);
 	host->types = sasl_types_of(s);
+	host->certificate = host->types & SASL_EXTERNAL ? certificate_names(s) : (slice){ 0 };
 	/* A layer goes below compression (RFC 4978 §3), and cannot be put there any more. */
 	host->layers = host->encrypted || session_compressed(s) ? 0 : layers_policy;
 	host->kerberos = stats_read(ROLE_AUTH, 0, STAT_KERBEROS) >> host->service & 1;

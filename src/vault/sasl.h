@@ -53,6 +53,8 @@ struct sasl_host {
 	    scram_plus; /* offered: every account has a verifier, and the administrator allows it */
 	unsigned types; /* what the service allows on this connection: bits of enum sasl_type */
 	bool kerberos;  /* auth has keys of the service */
+	slice
+	    certificate; /* names of the account that the client's certificate is for, each with a line feed behind it */
 	unsigned layers; /* that GSSAPI may have without TLS (enum kerberos_layer) */
 	enum kerberos_service service;
 };
@@ -83,7 +85,8 @@ struct sasl_mechanism {
 	bool quick;  /* it checks no password, which takes long */
 };
 
-extern const struct sasl_mechanism sasl_plain, sasl_login, sasl_scram, sasl_scram_plus, sasl_gssapi;
+extern const struct sasl_mechanism sasl_plain, sasl_login, sasl_scram, sasl_scram_plus, sasl_gssapi,
+    sasl_external;
 
 /* Adds the names of what is offered now, each with `before` in front: " PLAIN SCRAM-SHA-256". */
 void sasl_offer(const struct sasl_host *host, const char *before, struct buf *out);
@@ -101,6 +104,9 @@ void sasl_init(const char *scram, bool plus);
 /* Which layers GSSAPI is offered with where there is no TLS: "no", "integrity" (and more), "confidentiality". Set once at
  * start. */
 void sasl_set_layers(const char *least);
+/* Whose names in a client's certificate are names of accounts, for EXTERNAL: "email", "upn", or "no": nobody's. Set
+ * once at start. */
+void sasl_set_certificates(const char *names);
 /* How many failed logins of one address are taken within so many seconds, in all processes together; 0:
  * any. Set once at start. */
 void sasl_limit(int failures, int window_s);

@@ -15,6 +15,7 @@ static const struct {
 	{ "plain", SASL_PLAIN, NULL },
 	{ "login", SASL_LOGIN, NULL },
 	{ "gssapi", SASL_GSSAPI, NULL },
+	{ "external", SASL_EXTERNAL, NULL },
 	{ "cram-md5", 0,
 	    "the server would have to keep passwords that can be read; take scram-sha-256" },
 	{ "digest-md5", 0,
@@ -24,7 +25,6 @@ static const struct {
 	{ "scram-sha-1-plus", 0, "no account has a verifier for it; take scram-sha-256-plus" },
 	{ "oauthbearer", 0, "nobody checks tokens of OAuth yet" },
 	{ "xoauth2", 0, "nobody checks tokens of OAuth yet" },
-	{ "external", 0, "certificates of clients lead to no account yet" },
 };
 
 static struct sasl_policy policies[KERBEROS_SERVICES] = {
@@ -43,8 +43,8 @@ static bool read_type(slice name, unsigned *types, struct error *error)
 		    error_input(error, "%s is not offered: %s", names[i].name, names[i].why);
 	}
 	return error_input(error,
-	    "there is no mechanism \"%.*s\"; there are scram-sha-256-plus, scram-sha-256, plain, login and "
-	    "gssapi",
+	    "there is no mechanism \"%.*s\"; there are scram-sha-256-plus, scram-sha-256, plain, login, "
+	    "gssapi and external",
 	    (int)(name.n < 40 ? name.n : 40), name.p);
 }
 

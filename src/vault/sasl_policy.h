@@ -24,7 +24,8 @@ enum sasl_type {
 	SASL_PLAIN = 4,
 	SASL_LOGIN = 8,
 	SASL_GSSAPI = 16,
-	SASL_ALL = 31,
+	SASL_EXTERNAL = 32,
+	SASL_ALL = 63,
 };
 
 struct sasl_policy {
