@@ -74,7 +74,8 @@ struct conf {
 	const char *kerberos_rc4;    /* "no", "warn", "yes" */
 	const char *kerberos_layer;  /* "no", "integrity", "confidentiality" */
 	const char *kerberos_realms, *kerberos_upn_suffixes; /* vault/principal.h */
-	int64_t auth_max_failures, auth_failure_window_ms;
+	int64_t auth_max_failures, auth_network_max_failures, auth_account_max_failures,
+	    auth_failure_window_ms;
 	int64_t smtp_processes, smtp_workers, smtp_max_sessions, smtp_max_message,
 	    smtp_max_recipients;
 	int64_t smtp_command_timeout_ms, smtp_data_timeout_ms, smtp_data_rate;

@@ -5,6 +5,7 @@
 #include "vault/layer.h"
 #include "vault/principal.h"
 #include "vault/sasl.h"
+#include "vault/throttle.h"
 
 static bool set_policy(
     enum kerberos_service service, const struct conf_login *login, struct error *error)
@@ -22,7 +23,10 @@ static bool set_policy(
 bool role_login_start(const struct conf *c, struct error *error)
 {
 	sasl_init(c->auth_scram, c->auth_scram_plus);
-	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
+	throttle_init(&(struct throttle){ .address = (int)c->auth_max_failures,
+	    .network = (int)c->auth_network_max_failures,
+	    .account = (int)c->auth_account_max_failures,
+	    .window_s = (int)(c->auth_failure_window_ms / 1000) });
 	sasl_set_layers(c->kerberos_layer);
 	sasl_set_certificates(c->auth_certificates);
 	principal_init(c->kerberos_realms, c->kerberos_upn_suffixes);

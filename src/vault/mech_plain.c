@@ -10,8 +10,7 @@ static bool always(const struct sasl_host *host)
 static enum sasl_result check(
     struct sasl *sasl, const struct sasl_host *host, slice password, struct error *error)
 {
-	switch (host->login(
-	    host->context, sasl->name, password, host->deadline, &sasl->account, error)) {
+	switch (sasl_check(host, sasl->name, password, &sasl->account, error)) {
 	case LOGIN_RIGHT:
 		return SASL_DONE;
 	case LOGIN_WRONG:

@@ -10,6 +10,7 @@
 #include "base/cursor.h"
 #include "base/encode.h"
 #include "vault/sasl.h"
+#include "vault/throttle.h"
 
 #include <openssl/rand.h>
 
@@ -165,7 +166,8 @@ static enum sasl_result client_first(struct sasl *sasl, const struct sasl_host *
 		return malformed(error, &c);
 	if (!binding_allowed(sasl, host, scram, error))
 		return SASL_MALFORMED;
-	if (!host->find(host->context, sasl->name, &account, error))
+	if (!throttle_account(sasl->name, error) ||
+	    !host->find(host->context, sasl->name, &account, error))
 		return SASL_FAILED;
 	scram->account = account.id;
 	if (!make_nonce(scram, nonce, sasl->arena, error) ||

@@ -1,9 +1,9 @@
 #include "vault/sasl.h"
 
 #include "base/encode.h"
-#include "proc/shared.h"
 #include "proc/stats.h"
 #include "vault/kerberos.h"
+#include "vault/throttle.h"
 
 #define CERTIFICATE_NAMES 4096 /* octets of all names that one certificate may have */
 
@@ -62,7 +62,6 @@ static bool plus_policy;
 static unsigned layers_policy;
 static enum { NO_CERTIFICATES, BY_EMAIL, BY_UPN } certificates_policy;
 static struct gate *password_gate, *quick_gate;
-static int most_failures, failure_window_s = 600;
 
 void sasl_init(const char *scram, bool plus)
 {
@@ -102,12 +101,6 @@ static slice certificate_names(struct session *s)
 	slice copy = arena_copy(s->turn, buf_slice(&names));
 	buf_free(&names);
 	return copy;
-}
-
-void sasl_limit(int failures, int window_s)
-{
-	most_failures = failures;
-	failure_window_s = window_s;
 }
 
 void sasl_set_gates(struct gate *passwords, struct gate *others)
@@ -160,28 +153,36 @@ void sasl_host_fill(struct sasl_host *host, struct session *s)
 	host->kerberos = stats_read(ROLE_AUTH, 0, STAT_KERBEROS) >> host->service & 1;
 }
 
-static uint64_t failures_key(const struct session *s)
-{
-	char text[64];
-
-	return shared_key("login", shared_address(slice_of(s->peer), text));
-}
-
 /* May this client try? Also with the right password it must wait: it could not be told otherwise. */
 static bool may_try(const struct sasl_host *host, struct error *error)
 {
-	if (!session_may_ask(host->session, error))
-		return false;
-	return most_failures == 0 ||
-	    shared_noted(failures_key(host->session), failure_window_s) < most_failures ||
-	    error_set(error, FAULT_LIMIT, true,
-		"too many failed logins from your address; wait a while",
-		"auth.maxFailures of this address");
+	return session_may_ask(host->session, error) &&
+	    throttle_peer(slice_of(host->session->peer), error);
 }
 
-static void note_wrong(const struct sasl_host *host)
+/* A password was guessed: for an account that there is? */
+static void note_wrong(const struct sasl_host *host, slice name)
 {
-	shared_note(failures_key(host->session), failure_window_s);
+	struct login_account account = { 0 };
+	struct error ignored;
+	bool there = name.n && host->find(host->context, name, &account, &ignored) && account.id;
+
+	throttle_note(slice_of(host->session->peer), there ? name : (slice){ 0 });
+}
+
+/* Who answered wrongly, or was stopped here, is no sign that auth is not well. */
+static void note_failed(const struct sasl_host *host, const struct error *error)
+{
+	if (error->fault != FAULT_LIMIT)
+		session_ask_failed(host->session);
+}
+
+enum login_answer sasl_check(const struct sasl_host *host, slice name, slice password,
+    int64_t *account_out, struct error *error)
+{
+	return throttle_account(name, error)
+	    ? host->login(host->context, name, password, host->deadline, account_out, error)
+	    : LOGIN_FAILED;
 }
 
 enum login_answer sasl_password(const struct sasl_host *host, slice name, slice password,
@@ -189,12 +190,11 @@ enum login_answer sasl_password(const struct sasl_host *host, slice name, slice 
 {
 	if (!may_try(host, error))
 		return LOGIN_FAILED;
-	enum login_answer answer =
-	    host->login(host->context, name, password, host->deadline, account_out, error);
+	enum login_answer answer = sasl_check(host, name, password, account_out, error);
 	if (answer == LOGIN_FAILED)
-		session_ask_failed(host->session);
+		note_failed(host, error);
 	else if (answer == LOGIN_WRONG)
-		note_wrong(host);
+		note_wrong(host, name);
 	return answer;
 }
 
@@ -216,6 +216,8 @@ size_t sasl_line_most(const struct sasl *sasl, const struct sasl_host *host, sli
 enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,
     struct buf *challenge_out, struct error *error)
 {
+	/* The mechanism is forgotten when its exchange ends. */
+	bool guesses = sasl->mechanism && (sasl->mechanism->type & SASL_GUESSES);
 	struct buf response, challenge;
 
 	if (slice_eq(text, SLICE("*"))) {
@@ -241,9 +243,9 @@ enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slic
 		result = sasl_step(sasl, host, plain, &challenge, error);
 		base64_encode(buf_slice(&challenge), challenge_out);
 		if (result == SASL_FAILED)
-			session_ask_failed(host->session);
+			note_failed(host, error);
 		else if (result == SASL_WRONG)
-			note_wrong(host);
+			note_wrong(host, guesses ? sasl->name : (slice){ 0 });
 		else if (result == SASL_DONE && sasl->layered)
 			session_set_layer(host->session, &sasl->layer);
 	}

@@ -107,9 +107,6 @@ void sasl_set_layers(const char *least);
 /* Whose names in a client's certificate are names of accounts, for EXTERNAL: "email", "upn", or "no": nobody's. Set
  * once at start. */
 void sasl_set_certificates(const char *names);
-/* How many failed logins of one address are taken within so many seconds, in all processes together; 0:
- * any. Set once at start. */
-void sasl_limit(int failures, int window_s);
 /* The gates before the role auth, which protocols name for each frame of a login: of those that check a password,
  * which costs auth a core for a while, and of all others, which do not wait behind them; NULL: none. Set once, by
  * whoever made the reactor. */
@@ -120,6 +117,9 @@ struct gate *sasl_password_gate(void);
 struct gate *sasl_gate(const struct sasl *sasl, slice words);
 /* Fills what a session's connection decides; login, find and context are the caller's. */
 void sasl_host_fill(struct sasl_host *host, struct session *s);
+/* For mechanisms: is it this account's password, unless too many were tried (throttle.h)? */
+enum login_answer sasl_check(const struct sasl_host *host, slice name, slice password,
+    int64_t *account_out, struct error *error);
 /* Name and password, as IMAP's LOGIN and POP3's PASS carry them. */
 enum login_answer sasl_password(const struct sasl_host *host, slice name, slice password,
     int64_t *account_out, struct error *error);

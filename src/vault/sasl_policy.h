@@ -26,6 +26,8 @@ enum sasl_type {
 	SASL_GSSAPI = 16,
 	SASL_EXTERNAL = 32,
 	SASL_ALL = 63,
+	/* What somebody may guess at. */
+	SASL_GUESSES = SASL_SCRAM_PLUS | SASL_SCRAM | SASL_PLAIN | SASL_LOGIN,
 };
 
 struct sasl_policy {
