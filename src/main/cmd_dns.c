@@ -2,87 +2,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/buf.h"
-#include "main/command.h"
-#include "net/dns.h"
+#include "main/dns_options.h"
 
 #define MEMORY (16u << 20)
 
 /* What the command works with. */
 struct work {
-	struct dns_settings settings;
-	const char *hostname; /* "": not known */
-	int64_t timeout_ms;
-	bool of_resolv_conf;
+	struct dns_options options;
 	struct arena *arena;
 	int problems;
 };
-
-/* ---- words ---- */
-
-/* Takes an option and its value out of the words; NULL: it is not there, "": it has no value. */
-static const char *take_option(int *argc, char **argv, const char *name)
-{
-	for (int i = 1; i < *argc; i++) {
-		if (strcmp(argv[i], name) != 0)
-			continue;
-		const char *value = i + 1 < *argc ? argv[i + 1] : "";
-		int taken = i + 1 < *argc ? 2 : 1;
-
-		memmove(&argv[i], &argv[i + taken], sizeof *argv * (size_t)(*argc - i - taken));
-		*argc -= taken;
-		return value;
-	}
-	return NULL;
-}
-
-/* "ADDRESS:PORT", an IPv6 address in brackets, as the setting dns.servers writes it; NULL: it is neither. */
-static const char *read_server(slice word, struct arena *arena)
-{
-	size_t colon = word.n;
-	uint64_t port = 0;
-	struct ip ip;
-
-	while (colon && word.p[colon - 1] != ':')
-		colon--;
-	slice host = slice_head(word, colon ? colon - 1 : 0);
-	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-		host = slice_head(slice_from(host, 1), host.n - 2);
-	if (!ip_parse(host, &ip) || !slice_number(slice_from(word, colon), 65535, &port) || !port)
-		return NULL;
-	return arena_printf(arena, "%.*s@%u", SLICE_ARG(host), (unsigned)port);
-}
-
-/* A server named by --dns works without a configuration, too; and it is no way to the root's keys, so that
- * only an anchor that was named with it validates. */
-static bool read_settings(struct work *w, const char *path, const char *server, const char *anchor)
-{
-	static struct conf conf; /* the settings point into it */
-	struct conf_origin origin;
-
-	*w = (struct work){ .arena = w->arena,
-		.timeout_ms = 5000,
-		.hostname = "",
-		.settings = { .trust_anchor = "" } };
-	if (!server || access(path, F_OK) == 0) {
-		if (!command_conf(path, &conf, &origin))
-			return false;
-		w->settings = (struct dns_settings){ .servers = slice_of(conf.dns_servers),
-			.stub_zones = slice_of(conf.dns_stub_zones),
-			.insecure_zones = slice_of(conf.dns_insecure_zones),
-			.trust_anchor = conf.dns_trust_anchor };
-		w->hostname = conf.hostname;
-		w->timeout_ms = conf.dns_timeout_ms;
-	}
-	if (server)
-		w->settings.servers = slice_of(server);
-	if (server || anchor)
-		w->settings.trust_anchor = anchor ? anchor : "";
-	w->of_resolv_conf = !slice_trim(w->settings.servers).n;
-	return true;
-}
 
 /* ---- query ---- */
 
@@ -112,32 +42,18 @@ static void print_answer(struct work *w, enum dns_type type, const struct dns_an
 		    answer->why);
 }
 
-static struct dns *start(struct work *w, slice servers)
+static struct dns *start(const struct work *w, slice servers)
 {
-	struct dns_settings settings = w->settings;
-	struct error error;
+	struct dns_settings settings = w->options.settings;
 
 	settings.servers = servers;
-	struct dns *dns = dns_open(&settings, &error);
-	if (dns)
-		dns_start(dns);
-	else
-		fprintf(stderr, "hauberk dns: %s\n", error.why);
-	return dns;
-}
-
-/* The first question of all tells what answers are worth. */
-static enum dns_validation settled(const struct dns *dns, struct deadline deadline)
-{
-	while (dns_validates(dns) == DNS_UNKNOWN && !deadline_passed(deadline))
-		usleep(2000);
-	return dns_validates(dns);
+	return dns_options_start(&command_dns, &settings);
 }
 
 static int query(struct work *w, slice name, enum dns_type type)
 {
-	struct deadline deadline = deadline_in_ms(w->timeout_ms);
-	struct dns *dns = start(w, w->settings.servers);
+	struct deadline deadline = deadline_in_ms(w->options.timeout_ms);
+	struct dns *dns = start(w, w->options.settings.servers);
 	struct dns_answer answer;
 	struct ip ip;
 
@@ -145,7 +61,7 @@ static int query(struct work *w, slice name, enum dns_type type)
 		return 1;
 	if (ip_parse(name, &ip))
 		name = dns_reverse_name(&ip, w->arena);
-	settled(dns, deadline);
+	dns_options_settle(dns, deadline);
 	dns_ask(dns, name, type, deadline, w->arena, &answer);
 	print_answer(w, type, &answer);
 	dns_close(dns);
@@ -164,7 +80,7 @@ static void problem(struct work *w, const char *text)
 static void check_server(void *context, slice server)
 {
 	struct work *w = context;
-	struct deadline deadline = deadline_in_ms(w->timeout_ms);
+	struct deadline deadline = deadline_in_ms(w->options.timeout_ms);
 	struct dns *dns = start(w, server);
 	struct dns_answer answer;
 
@@ -177,7 +93,7 @@ static void check_server(void *context, slice server)
 	int64_t before = clock_us();
 	dns_ask(dns, SLICE("."), DNS_NS, deadline, w->arena, &answer);
 	bool answers = answer.result != DNS_FAILED || answer.bogus;
-	enum dns_validation validation = settled(dns, deadline);
+	enum dns_validation validation = dns_options_settle(dns, deadline);
 	answers |= validation == DNS_VALIDATES || validation == DNS_NO_SIGNATURES;
 	if (!answers) {
 		printf("no answer\n");
@@ -203,11 +119,12 @@ static void check_validation(struct work *w, const struct dns *dns)
 		[DNS_NO_SIGNATURES] = "off, the resolvers answer without signatures",
 		[DNS_UNKNOWN] = "on, but nobody has answered yet" };
 
-	printf("validation    %s", words[settled(dns, deadline_in_ms(w->timeout_ms))]);
-	if (w->settings.trust_anchor[0])
-		printf("; anchor %s", w->settings.trust_anchor);
+	printf("validation    %s",
+	    words[dns_options_settle(dns, deadline_in_ms(w->options.timeout_ms))]);
+	if (w->options.settings.trust_anchor[0])
+		printf("; anchor %s", w->options.settings.trust_anchor);
 	printf("\n");
-	slice zones = slice_trim(w->settings.insecure_zones);
+	slice zones = slice_trim(w->options.settings.insecure_zones);
 	if (zones.n)
 		printf("  not for     %.*s\n", SLICE_ARG(zones));
 }
@@ -220,15 +137,16 @@ static void check_reverse(struct work *w, struct dns *dns, const struct ip *ip)
 	bool ours = false;
 
 	ip_write(ip, text);
-	dns_ask(dns, dns_reverse_name(ip, w->arena), DNS_PTR, deadline_in_ms(w->timeout_ms),
+	dns_ask(dns, dns_reverse_name(ip, w->arena), DNS_PTR, deadline_in_ms(w->options.timeout_ms),
 	    w->arena, &answer);
 	printf("  address     %s:", text);
 	for (size_t i = 0; i < answer.count; i++) {
 		slice name;
 
 		dns_read_name(answer.records[i], w->arena, &name);
-		printf(" %.*s", SLICE_ARG(name));
-		ours |= slice_eq_nocase(name, slice_of(w->hostname));
+		slice shown = dns_name_text(name, w->arena);
+		printf(" %.*s", SLICE_ARG(shown));
+		ours |= slice_eq_nocase(name, slice_of(w->options.hostname));
 	}
 	printf("%s\n", answer.count ? "" : " no name");
 	if (!ours)
@@ -236,7 +154,7 @@ static void check_reverse(struct work *w, struct dns *dns, const struct ip *ip)
 		    arena_printf(w->arena,
 			"its PTR record does not name %s: many servers refuse such mail; whoever gave "
 			"you the address must set it",
-			w->hostname));
+			w->options.hostname));
 }
 
 static void check_host(struct work *w, struct dns *dns)
@@ -245,12 +163,12 @@ static void check_host(struct work *w, struct dns *dns)
 	struct dns_answer answer;
 	size_t found = 0;
 
-	printf("host          %s\n", w->hostname);
+	printf("host          %s\n", w->options.hostname);
 	for (int t = 0; t < 2; t++) {
 		struct ip ip;
 
-		dns_ask(dns, slice_of(w->hostname), types[t], deadline_in_ms(w->timeout_ms),
-		    w->arena, &answer);
+		dns_ask(dns, slice_of(w->options.hostname), types[t],
+		    deadline_in_ms(w->options.timeout_ms), w->arena, &answer);
 		if (answer.result == DNS_FAILED)
 			problem(w, answer.why);
 		for (size_t i = 0; i < answer.count; i++)
@@ -265,15 +183,16 @@ static void check_host(struct work *w, struct dns *dns)
 
 static int check(struct work *w)
 {
-	struct dns *dns = start(w, w->settings.servers);
+	struct dns *dns = start(w, w->options.settings.servers);
 
 	if (!dns)
 		return 1;
-	printf(
-	    "resolvers     %s\n", w->of_resolv_conf ? "/etc/resolv.conf" : "dns.servers or --dns");
-	dns_each_server(&w->settings, check_server, w);
+	printf("resolvers     %s\n",
+	    slice_trim(w->options.settings.servers).n ? "dns.servers or --dns"
+						      : "/etc/resolv.conf");
+	dns_each_server(&w->options.settings, check_server, w);
 	check_validation(w, dns);
-	if (w->hostname[0])
+	if (w->options.hostname[0])
 		check_host(w, dns);
 	dns_close(dns);
 	if (w->problems)
@@ -285,26 +204,21 @@ static int check(struct work *w)
 
 /* ---- the command ---- */
 
-static int with_settings(struct work *w, int argc, char **argv)
+static int with_options(struct work *w, int argc, char **argv)
 {
-	const char *path, *word, *server = NULL, *anchor;
 	enum dns_type type = DNS_A;
+	struct ip ip;
 
-	if (!command_conf_path(&argc, argv, &path))
-		return command_wrong(&command_dns, "-c wants a file", NULL);
-	if ((word = take_option(&argc, argv, "--dns")) &&
-	    !(server = read_server(slice_of(word), w->arena)))
-		return command_wrong(&command_dns, "--dns wants ADDRESS:PORT", word);
-	if ((anchor = take_option(&argc, argv, "--anchor")) && !anchor[0])
-		return command_wrong(&command_dns, "--anchor wants a file", NULL);
+	int status = dns_options_take(&command_dns, &argc, argv, w->arena, &w->options);
+	if (status)
+		return status;
 	bool asks = argc > 2 && strcmp(argv[1], "query") == 0;
 	if (asks && argc > 3 && !(type = dns_type_find(slice_of(argv[3]))))
 		return command_wrong(&command_dns, "no such type of record", argv[3]);
 	if (!(asks && argc <= 4) && !(argc == 2 && strcmp(argv[1], "check") == 0))
 		return command_wrong(&command_dns, "say query NAME, or check", argv[1]);
-	if (!read_settings(w, path, server, anchor))
+	if (!dns_options_read(&w->options))
 		return 1;
-	struct ip ip;
 	if (asks && argc == 3 && ip_parse(slice_of(argv[2]), &ip))
 		type = DNS_PTR;
 	return asks ? query(w, slice_of(argv[2]), type) : check(w);
@@ -313,7 +227,7 @@ static int with_settings(struct work *w, int argc, char **argv)
 static int run(int argc, char **argv)
 {
 	struct work w = { .arena = arena_new(MEMORY) };
-	int status = with_settings(&w, argc, argv);
+	int status = with_options(&w, argc, argv);
 
 	arena_free(w.arena);
 	return status;

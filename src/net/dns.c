@@ -57,24 +57,22 @@ static slice next_word(slice *rest)
 	return word;
 }
 
-/* Text that means itself: no escapes, nothing that is not printed; labels of 1 to 63 octets (RFC 1035
- * §2.3.4). A dot at the end is allowed, and "." alone is the root. */
+/* Labels of 1 to 63 octets, whatever these are (RFC 1035 §2.3.4, RFC 2181 §11). A dot at the end is allowed, and
+ * "." alone is the root. */
 static bool name_is_good(slice name)
 {
+	bool root = name.n == 1 && name.p[0] == '.';
 	size_t label = 0;
 
 	if (name.n > 1 && name.p[name.n - 1] == '.')
 		name.n--;
 	for (size_t i = 0; i < name.n; i++) {
-		unsigned char c = (unsigned char)name.p[i];
+		bool dot = name.p[i] == '.';
 
-		if (c <= ' ' || c >= 0x7f || c == '\\' || (c == '.' && label == 0 && name.n > 1))
-			return false;
-		label = c == '.' ? 0 : label + 1;
-		if (label > 63)
+		if ((dot && label == 0 && !root) || (label = dot ? 0 : label + 1) > 63)
 			return false;
 	}
-	return name.n > 0 && name.n <= NAME_TEXT && (label || name.n == 1);
+	return name.n > 0 && name.n <= NAME_TEXT && (label || root);
 }
 
 /* "192.0.2.53" or "2001:db8::53@5353" */
@@ -525,15 +523,14 @@ static void read_result(const struct ub_result *result, struct arena *arena, str
 void dns_ask(struct dns *dns, slice name, enum dns_type type, struct deadline deadline,
     struct arena *arena, struct dns_answer *out)
 {
-	const char *text = arena_str(arena, name);
-
 	*out = (struct dns_answer){ .result = DNS_FAILED, .name = name, .why = "" };
 	if (!name_is_good(name)) {
 		out->result = DNS_NO_NAME;
 		return;
 	}
 	struct question *q = question_new(dns);
-	int rc = ub_resolve_async(dns->now, text, (int)type, CLASS_IN, q, on_answer, NULL);
+	int rc = ub_resolve_async(dns->now, arena_str(arena, dns_name_text(name, arena)), (int)type,
+	    CLASS_IN, q, on_answer, NULL);
 	if (rc == UB_SYNTAX)
 		out->result = DNS_NO_NAME;
 	if (rc != 0) {

@@ -80,7 +80,7 @@ void dns_start(struct dns *dns);
 void dns_close(struct dns *dns);
 
 /* Asks and waits, until the deadline at most. The name is text without a dot at its end (one is allowed),
- * any case, A-labels. The answer lives in the arena. Any thread but that of a reactor. */
+ * any case, A-labels; its octets mean themselves, and nothing is an escape. The answer lives in the arena. Any thread but that of a reactor. */
 void dns_ask(struct dns *dns, slice name, enum dns_type type, struct deadline deadline,
     struct arena *arena, struct dns_answer *out);
 
@@ -99,9 +99,11 @@ void dns_each_server(
 
 /* ---- records ---- */
 
-/* A domain name at the beginning of the data as text, "mail.example.org", "." for the root; octets that
- * are no LDH characters as \DDD (RFC 1035 §5.1). n octets of data were read; 0: malformed. */
+/* A domain name at the beginning of the data, "mail.example.org", "." for the root, as dns_ask takes it: whatever
+ * its octets are. n octets of data were read; 0: malformed, or with a dot inside of a label. */
 size_t dns_read_name(slice data, struct arena *arena, slice *out);
+/* A name for people and zone files: what is not printed, or means something there, as \DDD (RFC 1035 §5.1). */
+slice dns_name_text(slice name, struct arena *arena);
 /* preference and name (RFC 1035 §3.3.9; the null MX of RFC 7505 has the name "."). false: malformed. */
 bool dns_read_mx(slice data, struct arena *arena, unsigned *preference_out, slice *name_out);
 /* The strings of a TXT record, one after the other without anything between (RFC 7208 §3.3). */

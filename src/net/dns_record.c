@@ -59,42 +59,48 @@ static unsigned number_at(slice data, size_t at)
 	return (unsigned)(uint8_t)data.p[at] << 8 | (uint8_t)data.p[at + 1];
 }
 
-static void add_label(struct buf *out, slice label)
-{
-	for (size_t i = 0; i < label.n; i++) {
-		unsigned char c = (unsigned char)label.p[i];
-
-		if (isalnum(c) || c == '-' || c == '_' || c == '/' || c == '*')
-			buf_addc(out, (char)c);
-		else
-			buf_addf(out, "\\%03u", c);
-	}
-}
-
 size_t dns_read_name(slice data, struct arena *arena, slice *out)
 {
-	struct buf text;
-	size_t at = 0;
+	char text[NAME_MOST + 1];
+	size_t at = 0, length = 0;
 
 	*out = (slice){ 0 };
-	buf_init(&text, 4 * NAME_MOST);
 	while (at < data.n && data.p[at]) {
 		size_t n = (uint8_t)data.p[at];
+		slice label = slice_head(slice_from(data, at + 1), n);
 
-		if (n > 63 || at + 1 + n >= data.n || at + 1 + n >= NAME_MOST) {
-			buf_free(&text);
+		/* A label with a dot in it is nothing that text could name. */
+		if (n > 63 || at + 1 + n >= data.n || at + 1 + n >= NAME_MOST ||
+		    slice_find(label, '.') < n)
 			return 0;
-		}
-		if (text.n)
-			buf_addc(&text, '.');
-		add_label(&text, slice_head(slice_from(data, at + 1), n));
+		if (length)
+			text[length++] = '.';
+		memcpy(text + length, label.p, n);
+		length += n;
 		at += 1 + n;
 	}
-	bool whole = at < data.n;
-	if (whole)
-		*out = text.n ? arena_copy(arena, buf_slice(&text)) : SLICE(".");
-	buf_free(&text);
-	return whole ? at + 1 : 0;
+	if (at >= data.n)
+		return 0;
+	*out = length ? arena_copy(arena, (slice){ text, length }) : SLICE(".");
+	return at + 1;
+}
+
+slice dns_name_text(slice name, struct arena *arena)
+{
+	struct buf out;
+
+	buf_init(&out, 4 * name.n + 1);
+	for (size_t i = 0; i < name.n; i++) {
+		unsigned char c = (unsigned char)name.p[i];
+
+		if (c > ' ' && c < 0x7f && !strchr("\\\"();@$", c))
+			buf_addc(&out, (char)c);
+		else
+			buf_addf(&out, "\\%03u", c);
+	}
+	slice text = arena_copy(arena, buf_slice(&out));
+	buf_free(&out);
+	return text;
 }
 
 bool dns_read_mx(slice data, struct arena *arena, unsigned *preference_out, slice *name_out)
@@ -190,7 +196,7 @@ static bool add_named(struct buf *out, slice data, size_t numbers, struct arena 
 		return false;
 	for (size_t i = 0; i < numbers; i++)
 		buf_addf(out, "%u ", number_at(data, 2 * i));
-	buf_add(out, name);
+	buf_add(out, dns_name_text(name, arena));
 	return true;
 }
 

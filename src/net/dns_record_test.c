@@ -29,8 +29,10 @@ static void names_are_read_as_text(void **state)
 	assert_slice(name, "mail.example.org");
 	assert_int_equal(dns_read_name(SLICE("\0"), arena, &name), 1);
 	assert_slice(name, ".");
-	assert_int_equal(dns_read_name(SLICE("\5a.b\\\n\0"), arena, &name), 7);
-	assert_slice(name, "a\\046b\\092\\010");
+	assert_int_equal(dns_read_name(SLICE("\5a-b\\\n\0"), arena, &name), 7);
+	assert_slice(name, "a-b\\\n");
+	assert_slice(dns_name_text(name, arena), "a-b\\092\\010");
+	assert_int_equal(dns_read_name(SLICE("\3a.b\0"), arena, &name), 0);
 }
 
 static void names_that_end_early_or_are_too_long_are_refused(void **state)

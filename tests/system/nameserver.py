@@ -91,13 +91,15 @@ class Scripted:
         import dnslib.server
 
         (self.port,) = hauberk.free_ports(1)
-        self.asked = []
+        self.asked, self.first_labels = [], []
         outer = self
 
         class Resolver(dnslib.server.BaseResolver):
             def resolve(self, request, handler):
                 name, kind = str(request.q.qname).lower(), dnslib.QTYPE[request.q.qtype]
                 outer.asked.append((name, kind))
+                outer.first_labels.append(request.q.qname.label[0] if len(request.q.qname.label) == 1 else
+                                          b".".join(request.q.qname.label))
                 said, reply = answer(name, kind), request.reply()
                 if said is None:
                     time.sleep(3600)
