@@ -1,5 +1,6 @@
 """The SPF suite of openspf.org for RFC 7208, asked of hauberk spf check over a real name server."""
 import concurrent.futures
+import json
 import subprocess
 
 import pytest
@@ -38,10 +39,15 @@ def faults(port, conf, name, case):
     return []
 
 
-def test_every_case_of_rfc_7208(suites, tmp_path):
+@pytest.fixture
+def conf(tmp_path):
     conf = tmp_path / "hauberk.conf"
     conf.write_text('hostname = "mx.example.org"; dns: { timeout = "1500 ms"; };\n'
                     'listeners = ( { protocol = "smtp"; address = "127.0.0.1"; port = 1; tls = "no"; } );\n')
+    return conf
+
+
+def test_every_case_of_rfc_7208(suites, conf):
     wrong, count = [], 0
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         for scenario in scenarios(suites):
@@ -53,3 +59,35 @@ def test_every_case_of_rfc_7208(suites, tmp_path):
             server.stop()
     assert count >= 200
     assert wrong == [], "\n".join(wrong)
+
+
+RSPAMD = {"R_SPF_ALLOW": "pass", "R_SPF_PLUSALL": "pass", "R_SPF_FAIL": "fail", "R_SPF_NA": "none",
+          "R_SPF_PERMFAIL": "permerror", "R_SPF_DNSFAIL": "temperror"}
+# What differs, and the paragraph of RFC 7208 that says so (docs/conformance.md).
+RSPAMD_DIFFERS = {"SPF ALLOW DNS REQUESTS AT LIMIT": "permerror",  # 30 terms that ask: §4.6.4 allows 10
+                  "SPF FAIL UNRESOLVEABLE INCLUDE": "permerror"}  # an include without a record: §5.2
+
+
+def rspamd_cases(folder):
+    """Name and question of each case with an address of its own; the zone that all of them share."""
+    rows = json.loads((folder / "auth-rspamd/cases.json").read_text())
+    cases = {}
+    for row in rows:
+        step = row["steps"][0]
+        if row["suite"] == "117_spf" and "ip" in step:
+            cases[row["name"]] = {"host": step["ip"], "mailfrom": step["from"], "helo": step.get("helo"),
+                                  "result": RSPAMD[step["expect"][0]]}
+    return cases, next(yaml.safe_load_all((folder / "auth-rspamd/zone.yml").read_bytes()))["zonedata"]
+
+
+def test_the_spf_cases_of_rspamd(suites, conf):
+    if not (suites / "auth-rspamd").is_dir():
+        pytest.skip("auth-rspamd is not there")
+    cases, zonedata = rspamd_cases(suites)
+    (port,) = hauberk.free_ports(1)
+    server = zone.Server(zonedata, port)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        results = dict(zip(cases, pool.map(lambda case: check(port, conf, case)[0], cases.values())))
+    server.stop()
+    assert len(cases) == 35
+    assert {name: got for name, got in results.items() if got != cases[name]["result"]} == RSPAMD_DIFFERS
