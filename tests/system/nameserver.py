@@ -1,5 +1,6 @@
 """Servers of the domain name system for the tests, on loopback: one that signs (Knot), one that is scripted."""
 import subprocess
+import threading
 import time
 
 import hauberk
@@ -117,6 +118,6 @@ class Scripted:
             server.start_thread()
 
     def stop(self):
+        """Does not wait: each thread looks up twice a second whether it is to end."""
         for server in self.servers:
-            server.server.shutdown()
-            server.server.server_close()
+            threading.Thread(target=server.server.shutdown, daemon=True).start()

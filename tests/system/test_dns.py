@@ -37,7 +37,7 @@ def scripted():
 def ask(tmp_path, *words, servers="", anchor="", more=""):
     conf = tmp_path / "hauberk.conf"
     conf.write_text(f'hostname = "mail.signed.test"; dns: {{ servers = "{servers}"; trustAnchor = "{anchor}"; '
-                    f'timeout = "3 s"; {more} }};\nlisteners = ( {{ protocol = "smtp"; address = "127.0.0.1"; port = 1; '
+                    f'timeout = "1500 ms"; {more} }};\nlisteners = ( {{ protocol = "smtp"; address = "127.0.0.1"; port = 1; '
                     'tls = "no"; } );\n')
     return run(["dns", *words, "-c", conf])
 
