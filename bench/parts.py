@@ -197,7 +197,7 @@ def idle(folder, binary, runs):
             ("dovecot", lambda place: peers.Dovecot(place, "idle", login="default", users=IDLE_USERS), (IDLE_PEER,))):
         for count in counts:
             for tls in (False, True):
-                place = folder / f"{name}{count}{tls}"
+                place = folder / f"{name[0]}{count}{'t' if tls else 'p'}"  # short: Unix sockets are in it
                 place.mkdir()
                 place.chmod(0o755)
                 for file in ("certificate.pem", "key.pem"):

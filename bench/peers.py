@@ -160,6 +160,12 @@ service imap {{
   service_count = {1000 if login == "reused" else 1}
   process_limit = 2000
 }}
+service auth {{
+  client_limit = 10000
+}}
+service anvil {{
+  client_limit = 10000
+}}
 service lmtp {{
   unix_listener lmtp {{
     mode = 0666

@@ -17,7 +17,7 @@
 
 struct handle {
 	struct link link;
-	int64_t account;
+	int64_t account, used_us;
 	struct db *db;
 };
 
@@ -62,6 +62,20 @@ void store_free(struct store *store)
 	map_free(&store->handles);
 	free(store->root);
 	free(store);
+}
+
+bool store_trim(struct store *store, int64_t idle_us)
+{
+	int64_t before = clock_us() - idle_us;
+
+	while (!list_empty(&store->used)) {
+		struct handle *h = LIST_OF(list_first(&store->used), struct handle, link);
+
+		if (h->used_us > before)
+			return true;
+		handle_close(store, h);
+	}
+	return false;
 }
 
 void store_set_wait(struct store *store, int64_t ms)
@@ -160,6 +174,7 @@ bool store_use(struct store *store, int64_t account, struct db **db_out, struct 
 	}
 	list_remove(&h->link);
 	list_push(&store->used, &h->link);
+	h->used_us = clock_us();
 	db_set_deadline(h->db, until);
 	*db_out = h->db;
 	return true;

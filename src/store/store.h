@@ -132,6 +132,8 @@ void store_free(struct store *store);
 bool store_used(struct store *store, int64_t account, int64_t *octets_out, struct error *error);
 /* How long a call waits for another writer; 5 seconds at first. */
 void store_set_wait(struct store *store, int64_t ms);
+/* Closes the files of accounts that were not used for `idle_us`: each holds some 150 KiB. true: others are open. */
+bool store_trim(struct store *store, int64_t idle_us);
 /* Closes the account's file if it is open. */
 void store_forget(struct store *store, int64_t account);
 
