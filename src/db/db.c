@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "db/heap.h"
 #include "db/internal.h"
 
 #define LOCK_STEP_NS     200000 /* short: a commit takes a millisecond or less */
@@ -164,6 +165,7 @@ static struct db *handle_new(
 bool db_open(const char *path, const struct db_program *program, const struct db_options *options,
     struct deadline deadline, struct db **db_out, struct error *error)
 {
+	db_heap_use();
 	struct db *db = handle_new(path, program, deadline);
 	if (!options->read_only)
 		make_file(path, options->mode);

@@ -127,6 +127,8 @@ void db_close(struct db *db);
 void db_set_deadline(struct db *db, struct deadline deadline);
 /* How later commits are synced; not inside a transaction. */
 bool db_set_sync(struct db *db, enum db_sync sync, struct error *error);
+/* Gives what closed handles of this thread held back to the system. */
+void db_heap_trim(void);
 /* Gives cached pages back when the handle is idle. */
 void db_release_memory(struct db *db);
 /* WAL: copies what it can into the file without making anyone wait. left_out: pages that remain. */

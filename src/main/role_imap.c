@@ -67,6 +67,7 @@ static bool worker_tick(void *worker)
 		return true;
 	directory_close(w->directory);
 	w->directory = NULL;
+	db_heap_trim();
 	malloc_trim(0);
 	return false;
 }
