@@ -20,6 +20,7 @@ struct db {
 	char *path;
 	struct deadline deadline;
 	enum db_sync sync;
+	bool wal, writing, unsynced; /* a commit is in the log and perhaps not on the disk */
 	struct db_stmt *statements; /* by number */
 	sqlite3_stmt *begin, *begin_read, *commit, *rollback;
 };

@@ -66,7 +66,7 @@ static bool batch_see(struct imap *im, struct fetching *f, struct error *error)
 	uid_set_free(&refused);
 	if (!ok)
 		return false;
-	view_own(&im->view, notice.modseq);
+	view_own(&im->view, &notice, &change);
 	imap_notify(im, &notice);
 	for (size_t i = 0; i < f->rows.count; i++)
 		if (uid_set_contains(&f->seen, f->rows.batch[i].uid)) {

@@ -4,7 +4,7 @@
 #include "imap/rows.h"
 
 /* UIDs in one transaction: bounds how long others wait, and the memory of the answer. */
-#define AT_ONCE 2000
+#define AT_ONCE 65536
 
 struct storing {
 	struct store_flag_change change;
@@ -82,7 +82,7 @@ static bool store_some(struct imap *im, struct storing *st, struct error *error)
 	uid_set_free(&refused);
 	if (!ok)
 		return false;
-	view_own(&im->view, notice.modseq);
+	view_own(&im->view, &notice, &st->change);
 	imap_notify(im, &notice);
 	st->telling = !st->silent || im->condstore;
 	st->asked += st->telling ? uid_set_count(st->now) : 0;

@@ -62,7 +62,10 @@ static void worker_stop(void *worker)
 static bool worker_tick(void *worker)
 {
 	struct worker *w = worker;
+	struct error error;
 
+	if (!store_sync(w->store, &error))
+		log_warn("store.sync", kv_why(&error));
 	if (store_trim(w->store, IDLE_US))
 		return true;
 	directory_close(w->directory);

@@ -84,6 +84,7 @@ struct store_result {
 /* Sent by the caller to whoever watches the account, after the call returned. */
 struct store_notice {
 	int64_t account, mailbox, modseq;
+	int64_t before; /* of flag changes: the mailbox's highest modseq until then */
 };
 
 /* The key that a session watches (session_watch) and that the role names (reactor_notice) for each
@@ -233,7 +234,8 @@ struct store_flag_change {
 /* Changes flags of those in uids that exist. changed_out: whose flags are other than before, all now
  * with the modseq of the notice; refused_out: left alone because of unchanged_since. The rows as they
  * are now come from store_rows. notice_out->modseq is 0 when nothing changed. The commit is not
- * synced: flags may be lost with the power. */
+ * synced: flags may be lost with the power, until store_sync() or any synced commit to the account. A modseq that
+ * was lost so is never given out again. */
 bool store_flags(struct store *store, int64_t account, int64_t mailbox, const struct uid_set *uids,
     const struct store_flag_change *change, struct uid_set *changed_out,
     struct uid_set *refused_out, struct store_notice *notice_out, struct error *error);
@@ -247,6 +249,8 @@ bool store_copy(struct store *store, int64_t account, int64_t mailbox, const str
     int64_t target, bool move, struct uid_set *from_out, struct uid_set *to_out,
     struct store_notice *notices_out, size_t *notice_count_out, struct error *error);
 
+/* Syncs what flag changes of this store left unsynced: to be called once a second. */
+bool store_sync(struct store *store, struct error *error);
 /* Background turns, on a store of their own thread. */
 /* Frees at most STORE_GARBAGE_AT_ONCE bodies that nothing names any more; more_out: call again. */
 bool store_collect(struct store *store, int64_t account, bool *more_out, struct error *error);
