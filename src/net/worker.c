@@ -18,25 +18,36 @@ struct ticking {
 	int64_t due_us;
 };
 
-static void wait_for_work(struct reactor *r, const struct ticking *ticking)
+struct rest *worker_to_wake(struct reactor *r)
+{
+	if (list_empty(&r->resting))
+		return NULL;
+	struct link *last = r->resting.head.prev;
+	list_remove(last);
+	return LIST_OF(last, struct rest, link);
+}
+
+static void wait_for_work(struct reactor *r, struct rest *rest, const struct ticking *ticking)
 {
 	struct timespec until = { .tv_sec = ticking->due_us / 1000000,
 		.tv_nsec = ticking->due_us % 1000000 * 1000 };
 
+	list_push(&r->resting, &rest->link);
 	if (ticking->wanted)
-		pthread_cond_clockwait(&r->work_there, &r->work_lock, CLOCK_MONOTONIC, &until);
+		pthread_cond_clockwait(&rest->woken, &r->work_lock, CLOCK_MONOTONIC, &until);
 	else
-		pthread_cond_wait(&r->work_there, &r->work_lock);
+		pthread_cond_wait(&rest->woken, &r->work_lock);
+	list_remove(&rest->link);
 }
 
 /* The next session; NULL: the end, or it is time for a tick. */
 static struct session_private *take(
-    struct reactor *r, const struct ticking *ticking, bool *ends_out)
+    struct reactor *r, struct rest *rest, const struct ticking *ticking, bool *ends_out)
 {
 	pthread_mutex_lock(&r->work_lock);
 	while (list_empty(&r->work) && !r->stopping &&
 	    !(ticking->wanted && clock_us() >= ticking->due_us))
-		wait_for_work(r, ticking);
+		wait_for_work(r, rest, ticking);
 	struct link *node = list_pop(&r->work);
 	*ends_out = !node && r->stopping;
 	pthread_mutex_unlock(&r->work_lock);
@@ -72,16 +83,26 @@ static void run(struct session_private *p, void *worker, struct arena *turn)
 		log_warn("turn.slow", kv_str("s", id), kv_num("ms", (clock_us() - start) / 1000));
 }
 
+/* Of a new worker. */
+struct place {
+	struct reactor *reactor;
+	struct rest *rest;
+};
+
 static void *work(void *argument)
 {
-	struct reactor *r = argument;
+	struct place *place = argument;
+	struct reactor *r = place->reactor;
+	struct rest *rest = place->rest;
+
+	free(place);
 	void *worker = r->config.worker_start ? r->config.worker_start(r->config.context) : NULL;
 	struct arena *turn = arena_new(SESSION_TURN_MEMORY);
 	struct ticking ticking = { .tick = r->config.worker_tick };
 	bool ends;
 
 	for (;;) {
-		struct session_private *p = take(r, &ticking, &ends);
+		struct session_private *p = take(r, rest, &ticking, &ends);
 
 		if (ends)
 			break;
@@ -98,16 +119,23 @@ static void *work(void *argument)
 void workers_start(struct reactor *r)
 {
 	r->threads = memory_new((size_t)r->config.workers, sizeof *r->threads);
-	for (int i = 0; i < r->config.workers; i++)
-		if (pthread_create(&r->threads[i], NULL, work, r))
+	r->rests = memory_new((size_t)r->config.workers, sizeof *r->rests);
+	for (int i = 0; i < r->config.workers; i++) {
+		struct place *place = NEW(struct place);
+
+		*place = (struct place){ r, &r->rests[i] };
+		pthread_cond_init(&r->rests[i].woken, NULL);
+		if (pthread_create(&r->threads[i], NULL, work, place))
 			panic("no thread for worker %d", i);
+	}
 }
 
 void workers_stop(struct reactor *r)
 {
 	pthread_mutex_lock(&r->work_lock);
 	r->stopping = true;
-	pthread_cond_broadcast(&r->work_there);
+	for (int i = 0; i < r->config.workers; i++)
+		pthread_cond_broadcast(&r->rests[i].woken);
 	pthread_mutex_unlock(&r->work_lock);
 	for (int i = 0; i < r->config.workers; i++)
 		pthread_join(r->threads[i], NULL);
