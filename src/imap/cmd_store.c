@@ -116,14 +116,15 @@ static struct imap_reply store_step(struct imap *im, void *context)
 	struct storing *st = context;
 	struct error error;
 
-	if (st->telling) {
-		if (tell_step(im, st, &error) && st->rows.failed)
-			return imap_reply_error(im, &error);
+	/* All of a short one in one step: its answer is one packet. */
+	if (!st->telling && st->uids->n && !store_some(im, st, &error))
+		return imap_reply_error(im, &error);
+	if (st->telling && !tell_step(im, st, &error))
 		return imap_reply_more();
-	}
+	if (st->rows.failed)
+		return imap_reply_error(im, &error);
 	if (st->uids->n)
-		return store_some(im, st, &error) ? imap_reply_more()
-						  : imap_reply_error(im, &error);
+		return imap_reply_more();
 	if (st->refused->n)
 		return modified(im, st->refused);
 	if (st->told < st->asked && !im->uid)

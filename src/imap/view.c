@@ -50,7 +50,8 @@ void view_own(
 
 	if (notice->modseq == 0)
 		return;
-	if (notice->before == v->modseq && !keywords)
+	v->fresh = notice->before == v->modseq && !keywords;
+	if (v->fresh)
 		v->modseq = notice->modseq;
 	else if (v->own_count < VIEW_OWN) /* one too many is told twice, which harms nobody */
 		v->own[v->own_count++] = notice->modseq;

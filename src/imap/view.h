@@ -27,6 +27,8 @@ struct view {
 	/* Changes this session made and told its client itself. */
 	int64_t own[VIEW_OWN];
 	size_t own_count;
+	/* The last change was ours, and in its transaction there was no other: no need to look. */
+	bool fresh;
 	size_t keyword_count; /* of which the client has been told */
 };
 

@@ -74,12 +74,12 @@ bool mailbox_need(struct db *db, int64_t account, int64_t id, struct arena *aren
 /* rows.c */
 /* Rows as they are written, without what spans do to them. */
 bool rows_read_written(struct db *db, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
-    size_t max, struct arena *arena, struct store_row *rows, size_t *count_out,
-    struct error *error);
-/* Up to max rows with UIDs from lo to hi. arena: with heads; NULL: without. */
+    size_t max, enum store_heads heads, struct arena *arena, struct store_row *rows,
+    size_t *count_out, struct error *error);
+/* Up to max rows with UIDs from lo to hi. With heads: texts in the arena. */
 bool rows_read(struct db *db, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
-    size_t max, struct arena *arena, struct store_row *rows, size_t *count_out,
-    struct error *error);
+    size_t max, enum store_heads heads, struct arena *arena, struct store_row *rows,
+    size_t *count_out, struct error *error);
 /* Calls fn(context, row) for each message of uids, in order, in chunks, so that fn may change or
  * remove the row. */
 struct row_visit {

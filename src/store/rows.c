@@ -1,6 +1,7 @@
 #include "store/cache.h"
 
-static void read_row(struct db_stmt *st, struct arena *arena, struct store_row *row)
+static void read_row(
+    struct db_stmt *st, enum store_heads heads, struct arena *arena, struct store_row *row)
 {
 	*row = (struct store_row){ .uid = (uint32_t)db_column_id(st, 0),
 		.flags = db_column_number(st, 1),
@@ -9,17 +10,19 @@ static void read_row(struct db_stmt *st, struct arena *arena, struct store_row *
 		.received_us = db_column_time(st, 4),
 		.body = db_column_id(st, 5),
 		.saved_us = db_column_time(st, 6) };
-	if (arena) {
+	if (heads)
 		row->head.envelope = arena_copy(arena, db_column_bytes(st, 7));
+	if (heads == STORE_HEADS) {
 		row->head.structure = arena_copy(arena, db_column_bytes(st, 8));
 		row->head.bodystructure = arena_copy(arena, db_column_bytes(st, 9));
 	}
 }
 
 bool rows_read_written(struct db *db, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
-    size_t max, struct arena *arena, struct store_row *rows, size_t *count_out, struct error *error)
+    size_t max, enum store_heads heads, struct arena *arena, struct store_row *rows,
+    size_t *count_out, struct error *error)
 {
-	struct db_stmt *st = db_use(db, arena ? Q_MESSAGE_HEADS : Q_MESSAGE_ROWS);
+	struct db_stmt *st = db_use(db, heads ? Q_MESSAGE_HEADS : Q_MESSAGE_ROWS);
 
 	*count_out = 0;
 	db_bind_id(st, 1, account);
@@ -28,18 +31,20 @@ bool rows_read_written(struct db *db, int64_t account, int64_t mailbox, uint32_t
 	db_bind_id(st, 4, hi);
 	db_bind_number(st, 5, (int64_t)max);
 	while (*count_out < max && db_step(st))
-		read_row(st, arena, &rows[(*count_out)++]);
+		read_row(st, heads, arena, &rows[(*count_out)++]);
 	return db_done(st, error);
 }
 
 bool rows_read(struct db *db, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
-    size_t max, struct arena *arena, struct store_row *rows, size_t *count_out, struct error *error)
+    size_t max, enum store_heads heads, struct arena *arena, struct store_row *rows,
+    size_t *count_out, struct error *error)
 {
 	struct flag_spans spans;
 
 	*count_out = 0;
 	if (!spans_read(db, account, mailbox, &spans, error) ||
-	    !rows_read_written(db, account, mailbox, lo, hi, max, arena, rows, count_out, error))
+	    !rows_read_written(
+		db, account, mailbox, lo, hi, max, heads, arena, rows, count_out, error))
 		return false;
 	for (size_t i = 0; spans.n && i < *count_out; i++)
 		spans_apply(&spans, &rows[i]);
@@ -69,8 +74,8 @@ static bool visit_range(
 	if (visit->cache)
 		return visit_cached(visit, lo, hi, error);
 	do {
-		if (!rows_read(visit->db, visit->account, visit->mailbox, lo, hi, STORE_CHUNK, NULL,
-			chunk, &n, error))
+		if (!rows_read(visit->db, visit->account, visit->mailbox, lo, hi, STORE_CHUNK,
+			STORE_NO_HEADS, NULL, chunk, &n, error))
 			return false;
 		for (size_t i = 0; i < n; i++)
 			if (!visit->fn(visit->context, &chunk[i], error))
@@ -156,8 +161,8 @@ static bool cached_rows(struct store *store, struct db *db, int64_t account, int
 }
 
 bool store_rows(struct store *store, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
-    size_t limit, bool heads, struct arena *arena, struct store_row **rows_out, size_t *count_out,
-    struct error *error)
+    size_t limit, enum store_heads heads, struct arena *arena, struct store_row **rows_out,
+    size_t *count_out, struct error *error)
 {
 	struct db *db;
 
@@ -168,7 +173,7 @@ bool store_rows(struct store *store, int64_t account, int64_t mailbox, uint32_t 
 	if (!heads && cached_rows(store, db, account, mailbox, lo, hi, limit, *rows_out, count_out))
 		return true;
 	return rows_read(
-	    db, account, mailbox, lo, hi, limit, heads ? arena : NULL, *rows_out, count_out, error);
+	    db, account, mailbox, lo, hi, limit, heads, arena, *rows_out, count_out, error);
 }
 
 bool store_head(struct store *store, int64_t account, int64_t body, struct arena *arena,
@@ -280,8 +285,8 @@ static bool unseen_by_rows(struct store *store, struct db *db, int64_t account, 
 	size_t n = STORE_CHUNK;
 
 	while (n == STORE_CHUNK && lo != 0) {
-		if (!rows_read(db, account, mailbox, lo, UINT32_MAX, STORE_CHUNK, NULL,
-			store->chunk, &n, error))
+		if (!rows_read(db, account, mailbox, lo, UINT32_MAX, STORE_CHUNK, STORE_NO_HEADS,
+			NULL, store->chunk, &n, error))
 			return false;
 		for (size_t i = 0; i < n; i++)
 			if (!(store->chunk[i].flags & STORE_SEEN)) {

@@ -76,7 +76,7 @@ bool spans_settle(
 	}
 	do {
 		if (!rows_read_written(visit->db, visit->account, visit->mailbox, lo, hi,
-			STORE_CHUNK, NULL, chunk, &n, error) ||
+			STORE_CHUNK, STORE_NO_HEADS, NULL, chunk, &n, error) ||
 		    !settle_rows(visit, spans, chunk, n, error))
 			return false;
 		if (n)

@@ -119,6 +119,13 @@ struct store_row {
 	struct store_head head; /* when asked for */
 };
 
+/* What of a message's head is read. */
+enum store_heads {
+	STORE_NO_HEADS = false,
+	STORE_HEADS = true,
+	STORE_ENVELOPES = 2, /* the envelope alone */
+};
+
 enum store_flag_op { STORE_FLAGS_SET, STORE_FLAGS_ADD, STORE_FLAGS_REMOVE };
 
 /* What is kept and asked, for the test that prepares everything on every engine. */
@@ -204,8 +211,8 @@ bool store_select(struct store *store, int64_t account, int64_t mailbox, struct 
 /* At most `limit` rows with UIDs from lo to hi, ascending; fewer than limit: there are no more.
  * The caller goes on from the last UID + 1. heads: fill row.head too. */
 bool store_rows(struct store *store, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
-    size_t limit, bool heads, struct arena *arena, struct store_row **rows_out, size_t *count_out,
-    struct error *error);
+    size_t limit, enum store_heads heads, struct arena *arena, struct store_row **rows_out,
+    size_t *count_out, struct error *error);
 /* FAULT_ABSENT when the message is gone. */
 bool store_head(struct store *store, int64_t account, int64_t body, struct arena *arena,
     struct store_head *head_out, struct error *error);
