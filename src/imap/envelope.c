@@ -73,7 +73,9 @@ slice envelope_subject(slice text, struct arena *arena)
 	nstring_parse(&c, arena);
 	parse_space(&c);
 	slice subject = nstring_parse(&c, arena);
-	return c.expected ? (slice){ 0 } : subject;
+	if (c.expected)
+		subject = (slice){ 0 };
+	return subject;
 }
 
 bool envelope_address(slice *list, struct arena *arena, struct envelope_address *out)

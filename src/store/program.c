@@ -174,6 +174,13 @@ static const struct db_query queries[Q_COUNT] = {
 	[Q_MESSAGE_UIDS] = { "message_uids", "SELECT uid FROM message" IN_MAILBOX " ORDER BY uid" },
 	[Q_MESSAGE_CHANGED] = { "message_changed",
 	    "SELECT m.uid FROM message m" MESSAGE_RANGE " AND m.modseq > ?5 ORDER BY m.uid" },
+	[Q_MESSAGE_FIRST] = { "message_first",
+	    "SELECT uid FROM message" IN_MAILBOX " ORDER BY uid LIMIT 1" },
+	[Q_MESSAGE_LAST] = { "message_last",
+	    "SELECT uid FROM message" IN_MAILBOX " ORDER BY uid DESC LIMIT 1" },
+	[Q_MESSAGE_UNSEEN_BACK] = { "message_unseen_back",
+	    "SELECT uid FROM message" IN_MAILBOX
+	    " AND (flags & 1) = 0 ORDER BY uid DESC LIMIT 1 OFFSET ?3" },
 	[Q_MESSAGE_UNSEEN] = { "message_unseen",
 	    "SELECT uid FROM message" IN_MAILBOX " AND (flags & 1) = 0 ORDER BY uid LIMIT 1" },
 	[Q_MESSAGE_RECENT] = { "message_recent",

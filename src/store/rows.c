@@ -258,11 +258,42 @@ static bool read_uids(
 	return collect_uids(st, out, error);
 }
 
+/* The UID that a statement finds, 0 for none. */
+static bool find_uid(struct db *db, enum store_query query, int64_t account, int64_t mailbox,
+    int64_t skip, uint32_t *uid_out, struct error *error)
+{
+	struct db_stmt *st = db_use(db, query);
+
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	if (query == Q_MESSAGE_UNSEEN_BACK)
+		db_bind_number(st, 3, skip);
+	*uid_out = db_step(st) ? (uint32_t)db_column_id(st, 0) : 0;
+	return db_done(st, error);
+}
+
+/* The same; where no UID between the first and the last is missing, these two say it all, however many there are. */
+static bool find_uids(struct db *db, int64_t account, const struct store_mailbox *mailbox,
+    struct uid_set *out, struct error *error)
+{
+	uint32_t first, last;
+
+	if (mailbox->messages == 0)
+		return true;
+	if (!find_uid(db, Q_MESSAGE_FIRST, account, mailbox->id, 0, &first, error) ||
+	    !find_uid(db, Q_MESSAGE_LAST, account, mailbox->id, 0, &last, error))
+		return false;
+	if (first == 0 || (int64_t)last - first + 1 != mailbox->messages)
+		return read_uids(db, account, mailbox->id, out, error);
+	uid_set_add(out, first, last);
+	return true;
+}
+
 static bool select_mailbox(struct db *db, int64_t account, int64_t mailbox, struct arena *arena,
     struct store_mailbox *mailbox_out, struct uid_set *uids_out, struct error *error)
 {
 	return mailbox_need(db, account, mailbox, arena, mailbox_out, error) &&
-	    read_uids(db, account, mailbox, uids_out, error);
+	    find_uids(db, account, mailbox_out, uids_out, error);
 }
 
 bool store_select(struct store *store, int64_t account, int64_t mailbox, struct arena *arena,
@@ -298,25 +329,24 @@ static bool unseen_by_rows(struct store *store, struct db *db, int64_t account, 
 	return true;
 }
 
-bool store_first_unseen(
-    struct store *store, int64_t account, int64_t mailbox, uint32_t *uid_out, struct error *error)
+bool store_first_unseen(struct store *store, int64_t account, const struct store_mailbox *mailbox,
+    uint32_t *uid_out, struct error *error)
 {
+	bool few = mailbox->unseen < mailbox->messages / 2;
 	struct flag_spans spans;
-	struct db_stmt *st;
 	struct db *db;
 
 	*uid_out = 0;
+	if (mailbox->unseen == 0)
+		return true;
 	if (!store_use(store, account, &db, error) ||
-	    !spans_read(db, account, mailbox, &spans, error))
+	    !spans_read(db, account, mailbox->id, &spans, error))
 		return false;
 	if (spans.n)
-		return unseen_by_rows(store, db, account, mailbox, uid_out, error);
-	st = db_use(db, Q_MESSAGE_UNSEEN);
-	db_bind_id(st, 1, account);
-	db_bind_id(st, 2, mailbox);
-	if (db_step(st))
-		*uid_out = (uint32_t)db_column_id(st, 0);
-	return db_done(st, error);
+		return unseen_by_rows(store, db, account, mailbox->id, uid_out, error);
+	/* A few are mostly the newest. */
+	return find_uid(db, few ? Q_MESSAGE_UNSEEN_BACK : Q_MESSAGE_UNSEEN, account, mailbox->id,
+	    mailbox->unseen - 1, uid_out, error);
 }
 
 struct newer {

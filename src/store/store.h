@@ -185,9 +185,9 @@ bool store_mailbox_rename(
     struct store *store, int64_t account, int64_t mailbox, slice name, struct error *error);
 bool store_mailbox_subscribe(
     struct store *store, int64_t account, int64_t mailbox, bool subscribed, struct error *error);
-/* Lowest UID without \Seen; 0 when there is none. */
-bool store_first_unseen(
-    struct store *store, int64_t account, int64_t mailbox, uint32_t *uid_out, struct error *error);
+/* Lowest UID without \Seen; 0 when there is none. mailbox: as it was just now. */
+bool store_first_unseen(struct store *store, int64_t account, const struct store_mailbox *mailbox,
+    uint32_t *uid_out, struct error *error);
 
 /* Takes what is recent, for one session and none after it: UIDs from *from_out to below *to_out. The
  * commit is not synced. */
