@@ -1,4 +1,5 @@
 /* The role imap: IMAP and POP3 over the store. */
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -17,6 +18,8 @@
 
 #define GRACE_MS 5000
 #define HANDLES  1000 /* open accounts in the whole process, three descriptors each */
+#define IDLE_US                                                                                    \
+	2000000 /* a file that was not used for so long is closed: opening costs half a millisecond */
 
 /* What a worker thread owns. */
 struct worker {
@@ -53,6 +56,24 @@ static void worker_stop(void *worker)
 	directory_close(w->directory);
 	charsets_close(w->charsets);
 	free(w);
+}
+
+/* Sessions that sleep shall cost next to nothing: the files of their accounts are closed, and what they held goes
+ * back to the system. */
+static bool worker_tick(void *worker)
+{
+	struct worker *w = worker;
+	struct error error;
+
+	if (!store_sync(w->store, &error))
+		log_warn("store.sync", kv_why(&error));
+	if (store_trim(w->store, IDLE_US))
+		return true;
+	directory_close(w->directory);
+	w->directory = NULL;
+	db_heap_trim();
+	malloc_trim(0);
+	return false;
 }
 
 static struct store *worker_store(void *worker)
@@ -183,6 +204,7 @@ static bool start_imap(struct role_start *start, struct error *error)
 		.max_sessions = (size_t)c->imap_max_sessions,
 		.worker_start = worker_start,
 		.worker_stop = worker_stop,
+		.worker_tick = worker_tick,
 		.first_id = role_first_session(start),
 		.handshake_ms = role_handshake_ms(c->imap_login_timeout_ms) };
 	struct sandbox sandbox = { 0 };

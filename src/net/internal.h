@@ -100,6 +100,13 @@ struct gates {
 
 enum gate_answer { GATE_PASSED, GATE_WAITS };
 
+/* Where a worker waits. Who rested last is woken first: what it has open is as the last session left it, and the
+ * others may sleep on. */
+struct rest {
+	struct link link;
+	pthread_cond_t woken;
+};
+
 struct reactor {
 	struct reactor_config config;
 	int epoll_fd, wake_fd;
@@ -125,9 +132,11 @@ struct reactor {
 	bool sleeps;  /* and is to be woken when something comes home */
 
 	pthread_mutex_t
-	    work_lock; /* work, stopping, awaits_held, owners that become OWNER_WORKER */
-	pthread_cond_t work_there;
+	    work_lock; /* work, resting, stopping, awaits_held, owners that become OWNER_WORKER */
+	pthread_cond_t work_there; /* for await_held() */
 	struct list work;
+	struct list resting; /* workers without work, the last to rest last */
+	struct rest *rests;  /* by worker */
 	bool stopping;
 	struct gates gates;
 	struct gate *handshake_gate; /* before the role keys */
@@ -188,6 +197,8 @@ void session_park(struct session_private *p); /* reactor.c: home */
 /* worker.c */
 void workers_start(struct reactor *r);
 void workers_stop(struct reactor *r);
+/* Who is to be woken for one more piece of work; NULL: all are awake. The lock is held; the signal follows without. */
+struct rest *worker_to_wake(struct reactor *r);
 
 /* gate.c */
 void gates_init(struct gates *all, int workers);
