@@ -33,45 +33,16 @@ static int check(const struct conf *conf, const char *keytab, const char *ldap, 
 	return status;
 }
 
-/* Takes "NAME VALUE" out of the words; false: no value follows. */
-static bool take(int *argc, char **argv, const char *name, const char **value_out)
-{
-	int kept = 1;
-
-	*value_out = NULL;
-	for (int i = 1; i < *argc; i++) {
-		if (strcmp(argv[i], name) != 0) {
-			argv[kept++] = argv[i];
-			continue;
-		}
-		if (++i == *argc)
-			return false;
-		*value_out = argv[i];
-	}
-	*argc = kept;
-	return true;
-}
-
-static bool take_flag(int *argc, char **argv, const char *name)
-{
-	int kept = 1, before = *argc;
-
-	for (int i = 1; i < before; i++)
-		if (strcmp(argv[i], name) != 0)
-			argv[kept++] = argv[i];
-	*argc = kept;
-	return kept < before;
-}
-
 static int run_check(int argc, char **argv)
 {
 	struct conf conf;
 	struct conf_origin origin;
-	const char *path, *keytab, *ldap;
+	const char *path, *keytab = NULL, *ldap = NULL;
 
-	if (!take(&argc, argv, "--keytab", &keytab) || !take(&argc, argv, "--ldap", &ldap))
+	if (!command_option(&argc, argv, "--keytab", &keytab) ||
+	    !command_option(&argc, argv, "--ldap", &ldap))
 		return command_wrong(&command_kerberos, "this wants a value", argv[argc - 1]);
-	bool json = take_flag(&argc, argv, "--json");
+	bool json = command_flag(&argc, argv, "--json");
 	if (!command_conf_path(&argc, argv, &path))
 		return command_wrong(&command_kerberos, "-c wants a file", NULL);
 	if (argc != 2)
@@ -91,10 +62,11 @@ static bool is_name(const char *text)
 
 static int run_guide(int argc, char **argv)
 {
-	const char *host, *realm, *path;
+	const char *host = NULL, *realm = NULL, *path;
 
-	if (!command_conf_path(&argc, argv, &path) || !take(&argc, argv, "--host", &host) ||
-	    !take(&argc, argv, "--realm", &realm))
+	if (!command_conf_path(&argc, argv, &path) ||
+	    !command_option(&argc, argv, "--host", &host) ||
+	    !command_option(&argc, argv, "--realm", &realm))
 		return command_wrong(&command_kerberos, "this wants a value", argv[argc - 1]);
 	if (argc != 2)
 		return command_wrong(&command_kerberos, "guide does not know", argv[2]);

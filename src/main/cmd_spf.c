@@ -108,16 +108,18 @@ static slice bare(const char *word)
 
 static int with_words(struct work *w, int argc, char **argv)
 {
+	const char *address = NULL, *from = NULL, *helo = NULL;
 	struct ip ip;
 
 	int status = dns_options_take(&command_spf, &argc, argv, w->arena, &w->options);
 	if (status)
 		return status;
-	w->trace = flag_take(&argc, argv, "--trace");
-	w->json = flag_take(&argc, argv, "--json");
-	const char *address = option_take(&argc, argv, "--ip");
-	const char *from = option_take(&argc, argv, "--from");
-	const char *helo = option_take(&argc, argv, "--helo");
+	w->trace = command_flag(&argc, argv, "--trace");
+	w->json = command_flag(&argc, argv, "--json");
+	if (!command_option(&argc, argv, "--ip", &address) ||
+	    !command_option(&argc, argv, "--from", &from) ||
+	    !command_option(&argc, argv, "--helo", &helo))
+		return command_wrong(&command_spf, "this wants a value", argv[argc - 1]);
 	if (argc != 2 || strcmp(argv[1], "check") != 0)
 		return command_wrong(&command_spf, "say check", argc > 1 ? argv[argc - 1] : NULL);
 	if (!address || !ip_parse(slice_of(address), &ip))

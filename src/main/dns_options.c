@@ -4,33 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *option_take(int *argc, char **argv, const char *name)
-{
-	for (int i = 1; i < *argc; i++) {
-		if (strcmp(argv[i], name) != 0)
-			continue;
-		const char *value = i + 1 < *argc ? argv[i + 1] : "";
-		int taken = i + 1 < *argc ? 2 : 1;
-
-		memmove(&argv[i], &argv[i + taken], sizeof *argv * (size_t)(*argc - i - taken));
-		*argc -= taken;
-		return value;
-	}
-	return NULL;
-}
-
-bool flag_take(int *argc, char **argv, const char *name)
-{
-	for (int i = 1; i < *argc; i++) {
-		if (strcmp(argv[i], name) != 0)
-			continue;
-		memmove(&argv[i], &argv[i + 1], sizeof *argv * (size_t)(*argc - i - 1));
-		--*argc;
-		return true;
-	}
-	return false;
-}
-
 /* "ADDRESS:PORT", an IPv6 address in brackets, as the setting dns.servers writes it; NULL: it is neither. */
 static const char *read_server(slice word, struct arena *arena)
 {
@@ -51,17 +24,18 @@ static const char *read_server(slice word, struct arena *arena)
 int dns_options_take(const struct command *command, int *argc, char **argv, struct arena *arena,
     struct dns_options *out)
 {
-	const char *word;
+	const char *word = NULL;
 
 	*out = (struct dns_options){
 		.timeout_ms = 5000, .hostname = "", .settings = { .trust_anchor = "" }
 	};
 	if (!command_conf_path(argc, argv, &out->conf))
 		return command_wrong(command, "-c wants a file", NULL);
-	if ((word = option_take(argc, argv, "--dns")) &&
-	    !(out->server = read_server(slice_of(word), arena)))
+	if (!command_option(argc, argv, "--dns", &word) ||
+	    (word && !(out->server = read_server(slice_of(word), arena))))
 		return command_wrong(command, "--dns wants ADDRESS:PORT", word);
-	if ((out->anchor = option_take(argc, argv, "--anchor")) && !out->anchor[0])
+	if (!command_option(argc, argv, "--anchor", &out->anchor) ||
+	    (out->anchor && !out->anchor[0]))
 		return command_wrong(command, "--anchor wants a file", NULL);
 	return 0;
 }

@@ -14,11 +14,6 @@ struct dns_options {
 	const char *conf, *server, *anchor; /* server, anchor NULL: not named */
 };
 
-/* Takes an option and its value out of the words; NULL: it is not there, "": it has no value. */
-const char *option_take(int *argc, char **argv, const char *name);
-/* Takes an option without a value. */
-bool flag_take(int *argc, char **argv, const char *name);
-
 /* Takes "-c FILE", "--dns ADDRESS:PORT" and "--anchor FILE" out of the words. 0; or the status with which the command
  * ends, after it was said why. */
 int dns_options_take(const struct command *command, int *argc, char **argv, struct arena *arena,
