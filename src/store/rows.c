@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "store/cache.h"
 
 static void read_row(
@@ -16,6 +18,15 @@ static void read_row(
 		row->head.structure = arena_copy(arena, db_column_bytes(st, 8));
 		row->head.bodystructure = arena_copy(arena, db_column_bytes(st, 9));
 	}
+}
+
+int64_t sum_head(const struct store_head *head)
+{
+	char lengths[40];
+	int n = snprintf(lengths, sizeof lengths, "%zu %zu", head->envelope.n, head->structure.n);
+	uint32_t crc = crc32c(crc32c(0, (slice){ lengths, (size_t)n }), head->envelope);
+
+	return sum_crc(crc32c(crc32c(crc, head->structure), head->bodystructure));
 }
 
 bool rows_read_written(struct db *db, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
