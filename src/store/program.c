@@ -415,6 +415,9 @@ static const struct db_query
 		    "SELECT id, envelope, structure, bodystructure, crc FROM head WHERE account_id = ?1 ORDER BY id" },
 		[Q_CHECK_GONE] = { "check_gone",
 		    "SELECT uid_lo, uid_hi FROM change WHERE account_id = ?1 AND mailbox = ?2 AND kind = 2" },
+		[Q_MESSAGE_CONTENTS] = { "message_contents",
+		    "SELECT m.body, b.size, b.crc FROM message m JOIN body b ON b.account_id = ?1 AND "
+		    "b.id = m.body WHERE m.account_id = ?1 AND m.mailbox = ?2 ORDER BY m.uid" },
 		/* ---- what repair does ---- */
 		[Q_REPAIR_KNOWN] = { "repair_known",
 		    "SELECT modseq, uidvalidity, mailbox_last, body_last, ceiling FROM account WHERE account_id = ?1" },

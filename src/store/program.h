@@ -126,7 +126,8 @@ enum store_query {
 	Q_CHECK_CONTENTS,
 	Q_CHECK_HEADS,
 	Q_CHECK_GONE,
-	/* repair.c, mend.c */
+	Q_MESSAGE_CONTENTS,
+	/* repair.c, bodies.c */
 	Q_REPAIR_KNOWN,
 	Q_REPAIR_MODSEQ,
 	Q_REPAIR_LAST,

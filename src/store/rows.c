@@ -510,3 +510,34 @@ bool store_changed(struct store *store, int64_t account, int64_t mailbox, int64_
 		    store, db, account, mailbox, since, uidnext, changed_out, vanished_out, error);
 	return store_finish(db, ok, error);
 }
+
+bool store_contents(struct store *store, int64_t account, int64_t mailbox, struct arena *arena,
+    struct store_content **contents_out, size_t *count_out, struct error *error)
+{
+	struct store_content *list = NULL;
+	size_t n = 0;
+	struct db *db;
+
+	if (!store_use(store, account, &db, error))
+		return false;
+	struct db_stmt *st = db_use(db, Q_MESSAGE_CONTENTS);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	while (db_step(st)) {
+		int64_t crc = db_column_number(st, 2);
+
+		if ((n & (n - 1)) == 0) { /* full at 0, 1, 2, 4 ... */
+			struct store_content *more =
+			    ARENA_ARRAY(arena, struct store_content, n ? 2 * n : 1);
+
+			if (n)
+				memcpy(more, list, n * sizeof *more);
+			list = more;
+		}
+		list[n++] = (struct store_content){ db_column_id(st, 0), db_column_number(st, 1),
+			(uint32_t)(crc - 1), crc != 0 };
+	}
+	*contents_out = list;
+	*count_out = n;
+	return db_done(st, error);
+}

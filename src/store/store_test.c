@@ -626,7 +626,7 @@ static void make_old_account(struct fixture *f, int version)
 		      "INSERT INTO mailbox VALUES (7, 1, 'INBOX', '', 1, 99, 3, 4, 1, 1, 0, 3, 3, 0, 1)" },
 		    { "message", "INSERT INTO message VALUES (7, 1, 1, 0, 2, 3, 1700, 1, 0)" },
 		    { "body", "INSERT INTO body VALUES (7, 1, 1, 3)" },
-		    { "account", "INSERT INTO account VALUES (7, 4, 99, 1, 2, 1, 3, 1000, 'b')" },
+		    { "account", "INSERT INTO account VALUES (7, 4, 99, 1, 2, 1, 3, 4, 'b')" },
 		    { "change", "INSERT INTO change VALUES (7, 1, 4, 2, 2, 2)" } },
 	};
 	struct db_options options = { .journal = DB_WAL };

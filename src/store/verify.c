@@ -175,9 +175,9 @@ bool store_examine(
 		take_engine(&e, error->why);
 		return true;
 	}
-	bool ok = db_begin_read(e.db, error);
-	if (ok)
-		ok = store_finish(e.db, examine_all(&e, error), error);
+	/* Nothing was written, and a damaged file may refuse a commit. */
+	bool ok = db_begin_read(e.db, error) && examine_all(&e, error);
+	db_rollback(e.db);
 	db_close(e.db);
 	return ok;
 }
