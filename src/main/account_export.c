@@ -106,20 +106,15 @@ static bool write_eml(struct export *e, const struct store_row *row, struct erro
 /* Lines that a reader takes for its own; ours stand first, so that those of the message are left alone. */
 static void add_status(const struct export *e, const struct store_row *row, struct buf *out)
 {
-	bool first = true;
-
-	buf_addf(out, "Status: %sO\nX-Status: %s%s%s%s\n", row->flags & STORE_SEEN ? "R" : "",
+	buf_addf(out,
+	    "Status: %sO\nX-Status: %s%s%s%s\nX-Keywords:", row->flags & STORE_SEEN ? "R" : "",
 	    row->flags & STORE_ANSWERED ? "A" : "", row->flags & STORE_FLAGGED ? "F" : "",
 	    row->flags & STORE_DELETED ? "D" : "", row->flags & STORE_DRAFT ? "T" : "");
 	for (int bit = STORE_KEYWORD_FIRST; bit <= STORE_KEYWORD_LAST; bit++)
-		if (row->flags >> bit & 1 && e->keyword_names[bit].n) {
-			buf_addf(out, "%s%.*s", first ? "X-Keywords: " : " ",
-			    SLICE_ARG(e->keyword_names[bit]));
-			first = false;
-		}
-	buf_adds(out, first ? "" : "\n");
-	if (!slice_ends(buf_slice(&e->content), SLICE("\r\n")))
-		buf_adds(out, "X-Hauberk-End: open\n");
+		if (row->flags >> bit & 1 && e->keyword_names[bit].n)
+			buf_addf(out, " %.*s", SLICE_ARG(e->keyword_names[bit]));
+	buf_addf(out, "\nX-Hauberk-End: %s\n",
+	    slice_ends(buf_slice(&e->content), SLICE("\r\n")) ? "line" : "open");
 }
 
 /* mboxrd: every line that begins with any number of ">" and "From " gets one more. */

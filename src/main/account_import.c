@@ -243,13 +243,15 @@ static bool import_maildir_folder(struct import *i, int folder, struct error *er
 static bool import_subfolder(struct import *i, int root, const char *name, struct error *error)
 {
 	int folder = open_folder(root, name);
+	struct stat st;
 	bool ok = true;
 
-	if (folder < 0 && errno == ENOTDIR)
-		return true;
+	if (folder < 0 && errno == ENOTDIR &&
+	    (fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISLNK(st.st_mode)))
+		return true; /* a file of the program that wrote the Maildir */
 	if (folder < 0)
 		import_left_out(
-		    i, name, errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+		    i, name, errno == ENOTDIR ? "it is a symbolic link" : strerror(errno));
 	else if (begin_named(i, slice_of(name + 1), name, error))
 		ok = import_maildir_folder(i, folder, error);
 	else

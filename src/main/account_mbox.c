@@ -131,28 +131,45 @@ static bool take_status(slice line, struct mbox_message *out, bool *open_out)
 	else if (value_of(line, SLICE("X-Keywords:"), &value))
 		buf_add(&out->keywords, value);
 	else if (value_of(line, SLICE("X-Hauberk-End:"), &value))
-		*open_out = true;
+		*open_out = slice_eq(value, SLICE("open"));
 	else
 		return false;
 	return true;
 }
 
-/* Our export's stand first. Other programs' stand anywhere in the header. */
+/* The four lines that our export puts before every message, in this order: then the message's own are left alone. */
+static bool take_ours(struct mbox_message *out, slice *rest, bool *open_out)
+{
+	static const char *const names[] = {
+		"Status:", "X-Status:", "X-Keywords:", "X-Hauberk-End:"
+	};
+	slice after = *rest;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		slice line = slice_head(after, slice_find(after, '\n') + 1);
+
+		if (!slice_starts(line, slice_of(names[i])))
+			return false;
+		after = slice_from(after, line.n);
+	}
+	while (rest->p < after.p && rest->n) {
+		slice line = slice_head(*rest, slice_find(*rest, '\n') + 1);
+
+		take_status(line, out, open_out);
+		*rest = slice_from(*rest, line.n);
+	}
+	return true;
+}
+
+/* Other programs' stand anywhere in the header. */
 static void take_header(struct mbox_message *out)
 {
-	bool open = false, ours = false, header = true;
+	bool open = false, header = true;
 	slice rest = buf_slice(&out->text);
+	bool ours = take_ours(out, &rest, &open);
 	struct buf kept;
 
 	buf_init(&kept, out->text.max);
-	while (rest.n) {
-		slice line = slice_head(rest, slice_find(rest, '\n') + 1);
-
-		if (!take_status(line, out, &open))
-			break;
-		ours = true;
-		rest = slice_from(rest, line.n);
-	}
 	while (!ours && header && rest.n) {
 		slice line = slice_head(rest, slice_find(rest, '\n') + 1);
 
@@ -163,7 +180,7 @@ static void take_header(struct mbox_message *out)
 	}
 	buf_add(&kept, rest);
 	if (open && slice_ends(buf_slice(&kept), SLICE("\n")))
-		kept.n--;
+		kept.p[--kept.n] = '\0';
 	buf_free(&out->text);
 	out->text = kept;
 }

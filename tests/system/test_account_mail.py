@@ -19,7 +19,8 @@ BOB = "bob@example.org"
 TABLES = ["account", "mailbox", "message", "keyword", "body", "body_data", "head", "change", "delivered",
           "garbage", "subscription", "flag_span"]
 # Where the row of a table is told by another one that counts it, or is made of it.
-TOLD_BY = {"body_data": {"body_data", "body", "message"}, "garbage": {"garbage", "body"}}
+TOLD_BY = {"account": {"mailbox", "keyword", "subscription", "delivered"}, "mailbox": {"change", "flag_span"},
+           "body": {"body_data", "message"}, "body_data": {"body", "message"}, "garbage": {"body"}}
 
 
 def chance():
@@ -149,7 +150,7 @@ def changed(kind, column):
         return f"{column} = {column} + 256"
     if kind == "TEXT":
         return f"{column} = {column} || 'x'"
-    return f"{column} = CAST({column} AS BLOB) || x'00'"
+    return f"{column} = CAST({column} || x'41' AS BLOB)"
 
 
 def columns():
@@ -303,7 +304,7 @@ def test_a_lost_page_is_named_and_the_file_made_anew(account, table):
     assert account.named() & {"mail.db"}
     said = account.mended()
     assert "kept as" in said and list(account.folder.glob("mail.db.damaged-*"))
-    assert bodies(account) == before
+    assert set(bodies(account)) == set(before)  # of a copy, too, the message is there once at least
 
 
 def test_the_log(account):
