@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/encode.h"
 #include "db/wal.h"
 #include "main/account_store.h"
 
@@ -20,13 +21,15 @@ struct report {
 
 static void print_json_text(slice text)
 {
+	bool valid = utf8_valid(text); /* what is damaged need not be */
+
 	putchar('"');
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned char c = (unsigned char)text.p[i];
 
 		if (c == '"' || c == '\\')
 			printf("\\%c", c);
-		else if (c < ' ' || c == 127)
+		else if (c < ' ' || c == 127 || (c > 127 && !valid))
 			printf("\\u%04x", c);
 		else
 			putchar(c);
@@ -53,11 +56,16 @@ static void print_json(struct report *r, const struct store_fault *f)
 	putchar('}');
 }
 
-/* Names come from whoever made the mailbox. */
-static void print_name(slice name)
+/* Names come from whoever made the mailbox, or from damage. */
+static void print_text(slice text)
 {
-	for (size_t i = 0; i < name.n; i++)
-		putchar((unsigned char)name.p[i] < ' ' || name.p[i] == 127 ? '?' : name.p[i]);
+	bool valid = utf8_valid(text);
+
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		putchar(c < ' ' || c == 127 || (c > 127 && !valid) ? '?' : c);
+	}
 }
 
 static void print_plain(const struct report *r, const struct store_fault *f)
@@ -65,7 +73,7 @@ static void print_plain(const struct report *r, const struct store_fault *f)
 	printf("%s: %s", r->account->address, f->table);
 	if (f->name.n) {
 		printf(", mailbox ");
-		print_name(f->name);
+		print_text(f->name);
 	} else if (f->mailbox) {
 		printf(", mailbox number %lld", (long long)f->mailbox);
 	}
@@ -73,7 +81,8 @@ static void print_plain(const struct report *r, const struct store_fault *f)
 		printf(", UID %lld", (long long)f->uid);
 	if (f->id)
 		printf(", id %lld", (long long)f->id);
-	printf(": %s", f->what);
+	printf(": ");
+	print_text(slice_of(f->what));
 	if (f->cure[0])
 		printf(" (repair: %s)", f->cure);
 	putchar('\n');

@@ -481,6 +481,8 @@ static const struct db_query
 		    "SELECT count(*) FROM message WHERE account_id = ?1 AND (flags & ?2) <> 0" },
 		[Q_REPAIR_SUBSCRIPTION_SET] = { "repair_subscription_set",
 		    "UPDATE subscription SET crc = ?3 WHERE account_id = ?1 AND name = ?2" },
+		[Q_REPAIR_SUBSCRIPTION_REMOVE] = { "repair_subscription_remove",
+		    "DELETE FROM subscription WHERE account_id = ?1 AND crc = ?2" },
 		[Q_REPAIR_GARBAGE_ADD] = { "repair_garbage_add",
 		    "INSERT INTO garbage(account_id, body) SELECT account_id, id FROM body WHERE account_id = ?1 AND refs = 0 ON CONFLICT DO NOTHING" },
 		[Q_REPAIR_GARBAGE_REMOVE] = { "repair_garbage_remove",

@@ -366,39 +366,59 @@ static bool mend_keywords(struct mend *m, struct error *error)
 	return true;
 }
 
+struct kept_subscription {
+	slice name;
+	int64_t crc;
+};
+
+/* What no mailbox may be called may not even be text, and is named by its checksum. */
+static bool mend_subscription(
+    struct mend *m, const struct kept_subscription *s, struct error *error)
+{
+	bool fits = mailbox_name_fits(s->name);
+
+	m->done++;
+	if (s->crc)
+		mend_said(m,
+		    (struct store_fault){ .table = "subscription",
+			.name = s->name,
+			.what = fits ? "its name may be wrong: it is kept" : "removed" });
+	if (!fits)
+		return MEND_RUN(m, Q_REPAIR_SUBSCRIPTION_REMOVE, error, s->crc);
+	struct db_stmt *st = db_use(m->db, Q_REPAIR_SUBSCRIPTION_SET);
+
+	db_bind_id(st, 1, m->account);
+	db_bind_text(st, 2, s->name);
+	db_bind_number(st, 3, sum_crc(crc32c(0, s->name)));
+	return db_run(st, error);
+}
+
 static bool mend_subscriptions(struct mend *m, struct error *error)
 {
 	struct db_stmt *st = db_use(m->db, Q_CHECK_SUBSCRIPTIONS);
-	slice names[256];
-	bool known[256];
+	struct kept_subscription *list = NULL;
 	size_t n = 0;
 
 	db_bind_id(st, 1, m->account);
-	while (n < 256 && db_step(st)) {
+	while (db_step(st)) {
 		slice name = db_column_text(st, 0);
 		int64_t crc = db_column_number(st, 1);
 
-		known[n] = crc != 0;
-		if (crc != sum_crc(crc32c(0, name)) || !mailbox_name_fits(name))
-			names[n++] = arena_copy(m->arena, name);
+		if (crc == sum_crc(crc32c(0, name)) && mailbox_name_fits(name))
+			continue;
+		if ((n & (n - 1)) == 0) { /* full at 0, 1, 2, 4 ... */
+			struct kept_subscription *more =
+			    ARENA_ARRAY(m->arena, struct kept_subscription, n ? 2 * n : 1);
+
+			if (n)
+				memcpy(more, list, n * sizeof *more);
+			list = more;
+		}
+		list[n++] = (struct kept_subscription){ arena_copy(m->arena, name), crc };
 	}
 	bool ok = db_done(st, error);
-	for (size_t i = 0; ok && i < n; i++) {
-		bool fits = mailbox_name_fits(names[i]);
-
-		st = db_use(m->db, fits ? Q_REPAIR_SUBSCRIPTION_SET : Q_SUBSCRIPTION_REMOVE);
-		db_bind_id(st, 1, m->account);
-		db_bind_text(st, 2, names[i]);
-		if (fits)
-			db_bind_number(st, 3, sum_crc(crc32c(0, names[i])));
-		ok = db_run(st, error);
-		m->done++;
-		if (known[i])
-			mend_said(m,
-			    (struct store_fault){ .table = "subscription",
-				.name = names[i],
-				.what = fits ? "its name may be wrong: it is kept" : "removed" });
-	}
+	for (size_t i = 0; ok && i < n; i++)
+		ok = mend_subscription(m, &list[i], error);
 	return ok;
 }
 

@@ -154,7 +154,7 @@ bool examine_all(struct examine *e, struct error *error)
 	bool ok = db_examine(e->db, take_engine, e, error) && examine_names(e, error) &&
 	    run_checks(e, error) && examine_contents(e, error) && examine_flags(e, error);
 	/* What cannot be read further is said by the engine, too. */
-	if (!ok && error->damaged) {
+	if (!ok && (error->damaged || e->broken)) {
 		if (!e->broken)
 			take_engine(e, error->why);
 		ok = true;
