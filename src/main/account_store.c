@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,35 +30,11 @@ static bool refuse(const char *what, const char *why)
 	return false;
 }
 
-/* Files made from here on are for deliver and imap, too. */
-static bool become_owner(const char *folder)
-{
-	struct stat st;
-
-	if (stat(folder, &st) < 0)
-		return refuse(folder, strerror(errno));
-	umask(0007);
-	if (geteuid() != 0)
-		return access(folder, R_OK | X_OK) == 0 || refuse(folder, strerror(errno));
-	const struct passwd *user = st.st_uid ? getpwuid(st.st_uid) : getpwnam(WORKERS);
-	uid_t uid = st.st_uid ? st.st_uid : user ? user->pw_uid : 0;
-	if (uid == 0)
-		return refuse(folder, "it belongs to root, and there is no user " WORKERS);
-	if ((user && initgroups(user->pw_name, st.st_gid) < 0) || setegid(st.st_gid) < 0 ||
-	    seteuid(uid) < 0)
-		return refuse("cannot become the mail's owner", strerror(errno));
-	by_root = true;
-	return true;
-}
-
 static uid_t owner;
 
 void account_caller_begin(void)
 {
-	if (!by_root)
-		return;
-	owner = geteuid();
-	if (seteuid(0) < 0)
+	if (by_root && seteuid(0) < 0)
 		abort();
 }
 
@@ -136,6 +113,41 @@ static bool find_all(struct directory *dir, struct account_store *at)
 	return true;
 }
 
+/* Who that is: of the folder of all, or where that is root's, of an account's, else the user of deliver. */
+static uid_t find_owner(const struct account_store *at, const struct stat *all)
+{
+	uid_t uid = all->st_uid;
+	char path[PATH_MOST];
+	struct stat st;
+
+	for (size_t i = 0; uid == 0 && i < at->n; i++) {
+		snprintf(path, sizeof path, "%s/%lld", at->folder, (long long)at->accounts[i].id);
+		if (stat(path, &st) == 0)
+			uid = st.st_uid;
+	}
+	const struct passwd *user = uid == 0 ? getpwnam(WORKERS) : NULL;
+	return user ? user->pw_uid : uid;
+}
+
+/* Files made from here on are for deliver and imap, too. */
+static bool become_owner(const struct account_store *at)
+{
+	struct stat st;
+
+	if (stat(at->folder, &st) < 0)
+		return refuse(at->folder, strerror(errno));
+	umask(0007);
+	if (geteuid() != 0)
+		return access(at->folder, R_OK | X_OK) == 0 || refuse(at->folder, strerror(errno));
+	owner = find_owner(at, &st);
+	if (owner == 0)
+		return refuse(at->folder, "it belongs to root, and there is no user " WORKERS);
+	if (setgroups(0, NULL) < 0 || setegid(st.st_gid) < 0 || seteuid(owner) < 0)
+		return refuse("cannot become the mail's owner", strerror(errno));
+	by_root = true;
+	return true;
+}
+
 bool account_store_open(const char *conf_path, const char *address, struct account_store *out)
 {
 	struct conf_origin origin;
@@ -154,7 +166,7 @@ bool account_store_open(const char *conf_path, const char *address, struct accou
 		ok = address ? find_one(dir, address, out) : find_all(dir, out);
 		directory_close(dir);
 	}
-	ok = ok && become_owner(out->folder);
+	ok = ok && become_owner(out);
 	if (!ok) {
 		arena_free(out->arena);
 		return false;

@@ -229,6 +229,10 @@ static int repair_one(struct report *r, bool dry_run)
 
 	if (!mend_log(r, dry_run, &error) ||
 	    !store_repair(r->at->store, r->account->id, &repair, &error)) {
+		if (error.fault == FAULT_ABSENT) {
+			printf("%s: %s\n", r->account->address, error.why);
+			return 0;
+		}
 		fprintf(stderr, "hauberk account: %s: %s; nothing was changed\n",
 		    r->account->address, error.why);
 		return 2;

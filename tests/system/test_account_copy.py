@@ -228,3 +228,27 @@ def test_a_mailbox_is_watched_while_it_is_filled(filled):
         run(filled, "import", "dave@example.org", "--from", str(path), "--mailbox", "watched")
         client.noop()
         assert client.search(None, "ALL")[1][0] == b"1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="users of their own need root")
+def test_root_makes_nothing_that_the_roles_cannot_write(new_server):
+    server = new_server(hauberk.RELEASE, start=False).by_root().start().populate("bob")
+    server.commander = ["unshare", "-m", "sh", "-c", hauberk.IN_NAMESPACE, "sh", str(server.folder)]
+    path = server.folder / "one.mbox"
+    path.write_bytes(b"From a\nSubject: one\n\nx\n")
+    path.chmod(0o600)
+    run(server, "import", BOB, "--from", str(path))
+    name, octets = message()
+    server.send(octets)
+    server.arrives(name)
+    assert server.count() == 2
+    run(server, "verify", "--all")
+    run(server, "repair", BOB)
+    out = folder(server, "out")
+    run(server, "export", BOB, "--to", str(out), "--format", "eml")
+    assert out.stat().st_uid == 0 and len(list(out.glob("INBOX/*.eml"))) == 2
+    with server.imap() as client:
+        client.select("INBOX")
+        client.store("1:*", "+FLAGS", "\\Deleted")
+        client.expunge()
+    run(server, "verify", BOB)
