@@ -181,6 +181,8 @@ struct db_rebuild_options {
 	void (*lost)(void *context, const char *table, const char *what);
 	void *context;
 	bool dry_run; /* read all, change nothing */
+	/* The table for whose sake all others are there: where none of its rows can be read, nothing is changed. */
+	const char *vital;
 };
 
 /* For a file that the engine finds damaged: copies every row that can be read into a new file, keeps the old one as

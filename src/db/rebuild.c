@@ -185,8 +185,8 @@ static void probe(
 	sqlite3_finalize(from);
 }
 
-/* From the beginning, from the end, and what lies between. */
-static void take_table(struct rebuild *r, const struct db_table *t)
+/* From the beginning, from the end, and what lies between. Is it whole? */
+static bool take_table(struct rebuild *r, const struct db_table *t)
 {
 	sqlite3_stmt *to = prepare_insert(r, t);
 	int64_t first, last;
@@ -211,14 +211,40 @@ static void take_table(struct rebuild *r, const struct db_table *t)
 	snprintf(what, sizeof what, "%lld rows cannot be used", (long long)r->refused);
 	if (r->refused)
 		tell(r, t->name, what);
+	return whole;
 }
 
-static void take_tables(struct rebuild *r)
+static bool hopeless(const struct rebuild *r, const char *why, struct error *error)
+{
+	return error_set(error, FAULT_LOCAL, false, "damaged",
+	    "%s: %s: put back a backup, or try sqlite3 .recover on a copy of it", r->db->path, why);
+}
+
+static bool take_tables(struct rebuild *r, struct error *error)
 {
 	for (size_t i = 0; i < r->db->program->table_count; i++) {
+		const struct db_table *t = &r->db->program->tables[i];
+
 		r->taken = r->refused = 0;
-		take_table(r, &r->db->program->tables[i]);
+		if (!take_table(r, t) && r->taken == 0 && strcmp(t->name, r->options->vital) == 0)
+			return hopeless(r, "nothing of the messages can be read", error);
 	}
+	return true;
+}
+
+/* Where the list of the tables is damaged, one may be read as if it were another. */
+static bool roots_differ(struct rebuild *r, struct error *error)
+{
+	sqlite3_stmt *st = NULL;
+	bool differ = false;
+
+	sqlite3_prepare_v2(r->from,
+	    "SELECT count(*) = count(DISTINCT rootpage) FROM sqlite_schema WHERE rootpage <> 0", -1,
+	    &st, NULL);
+	if (st && sqlite3_step(st) == SQLITE_ROW)
+		differ = sqlite3_column_int(st, 0) != 0;
+	sqlite3_finalize(st);
+	return differ || hopeless(r, "the list of its tables is damaged", error);
 }
 
 /* ---- all of it ---- */
@@ -244,11 +270,11 @@ static bool fill(struct rebuild *r, struct error *error)
 	bool ok = sqlite3_open_v2(r->fresh, &r->to, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
 	    sqlite3_open_v2(r->db->path, &r->from, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
 	    sqlite3_exec(r->to, "PRAGMA synchronous=OFF; BEGIN", NULL, NULL, NULL) == SQLITE_OK;
-	if (ok)
-		take_tables(r);
-	ok = ok && sqlite3_exec(r->to, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
 	if (!ok)
 		error_local(error, "%s: %s", r->fresh, r->to ? sqlite3_errmsg(r->to) : "no memory");
+	ok = ok && roots_differ(r, error) && take_tables(r, error);
+	if (ok && sqlite3_exec(r->to, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		ok = error_local(error, "%s: %s", r->fresh, sqlite3_errmsg(r->to));
 	sqlite3_close(r->from);
 	sqlite3_close(r->to);
 	return ok;
@@ -264,7 +290,7 @@ static bool replace(struct rebuild *r, sqlite3 *source, struct error *error)
 		sqlite3_backup_finish(copy);
 		return db_failure(r->db, rc, "lock it to make it anew", error);
 	}
-	bool ok = keep(r, error) && fill(r, error);
+	bool ok = fill(r, error) && keep(r, error);
 	rc = ok ? sqlite3_backup_step(copy, -1) : SQLITE_DONE;
 	int end = sqlite3_backup_finish(copy);
 	if (ok && (rc != SQLITE_DONE || end != SQLITE_OK))

@@ -657,9 +657,11 @@ static void tell_lost(void *context, const char *table, const char *what)
  * stroke. What was there is kept beside it. */
 static bool rebuild(struct mend *m, struct error *error)
 {
-	const struct db_rebuild_options options = {
-		.first = m->account, .lost = tell_lost, .context = m, .dry_run = m->repair->dry_run
-	};
+	const struct db_rebuild_options options = { .first = m->account,
+		.vital = "body_data",
+		.lost = tell_lost,
+		.context = m,
+		.dry_run = m->repair->dry_run };
 
 	return db_rebuild(m->db, &options, error);
 }
