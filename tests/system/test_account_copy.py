@@ -252,3 +252,15 @@ def test_root_makes_nothing_that_the_roles_cannot_write(new_server):
         client.store("1:*", "+FLAGS", "\\Deleted")
         client.expunge()
     run(server, "verify", BOB)
+
+
+def test_progress_is_shown_on_a_terminal(filled):
+    path = folder(filled, "shown")
+    ours, theirs = os.openpty()
+    done = subprocess.run([*filled.commander, str(filled.program), "account", "export", BOB, "--to", str(path),
+                           "--format", "eml", "-c", str(filled.conf)], stdout=subprocess.PIPE, stderr=theirs,
+                          timeout=60, cwd="/tmp")
+    os.close(theirs)
+    shown = os.read(ours, 4096).decode()
+    os.close(ours)
+    assert done.returncode == 0 and f"1 of {4 * len(CONTENTS) + 1} messages exported" in shown, shown
