@@ -175,6 +175,13 @@ bool db_run(struct db_stmt *st, struct error *error);
  * tables that are not the program's. found is called for each. false: it could not be looked at. */
 bool db_examine(struct db *db, void (*found)(void *context, const char *what), void *context,
     struct error *error);
+#define DB_KEPT_PATH 4200
+/* For a file that cannot even be opened: puts right what is the same on the first page of every file of the program, and the
+ * names and texts of its tables. What was there is kept; kept (of DB_KEPT_PATH octets) is its name. Refused while another
+ * process has the file open; not while this one has. After it, db_open, db_examine, and db_rebuild. */
+bool db_mend_first_page(
+    const char *path, const struct db_program *program, char *kept, struct error *error);
+
 struct db_rebuild_options {
 	int64_t first; /* what the first column of every row must be (the account) */
 	/* Called for what could not be read. */

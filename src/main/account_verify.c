@@ -233,8 +233,8 @@ static int repair_one(struct report *r, bool dry_run)
 			printf("%s: %s\n", r->account->address, error.why);
 			return 0;
 		}
-		fprintf(stderr, "hauberk account: %s: %s; nothing was changed\n",
-		    r->account->address, error.why);
+		fprintf(stderr, "hauberk account: %s: %s; %s\n", r->account->address, error.why,
+		    r->faults ? "no more than what is said was done" : "nothing was changed");
 		return 2;
 	}
 	if (r->faults == 0 && repair.notice.modseq == 0)

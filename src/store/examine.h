@@ -29,6 +29,9 @@ struct examine {
 bool store_open_alone(
     struct store *store, int64_t account, struct db **db_out, struct error *error);
 
+/* For a file that does not even open; see db_mend_first_page(). */
+bool store_mend_first_page(struct store *store, int64_t account, char *kept, struct error *error);
+
 void examine_tell(struct examine *e, struct store_fault fault);
 bool examine_all(struct examine *e, struct error *error);
 /* contents.c: names of mailboxes (which are kept), keywords and subscriptions. */

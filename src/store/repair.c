@@ -1,4 +1,5 @@
 /* Repair: what mends an account, step by step, in one transaction. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/octet.h"
@@ -666,6 +667,21 @@ static bool rebuild(struct mend *m, struct error *error)
 	return db_rebuild(m->db, &options, error);
 }
 
+/* Where the file does not even open, its first page is mended; that is not undone by what follows. */
+static bool open_damaged(struct mend *m, struct error *error)
+{
+	char kept[DB_KEPT_PATH], what[DB_KEPT_PATH + 100];
+
+	if (store_open_alone(m->store, m->account, &m->db, error))
+		return true;
+	if (!error->damaged || m->repair->dry_run ||
+	    !store_mend_first_page(m->store, m->account, kept, error))
+		return false;
+	snprintf(what, sizeof what, "its first page is mended; what it was is kept as %s", kept);
+	mend_said(m, (struct store_fault){ .table = "mail.db", .what = what });
+	return store_open_alone(m->store, m->account, &m->db, error);
+}
+
 bool store_repair(
     struct store *store, int64_t account, struct store_repair *repair, struct error *error)
 {
@@ -674,7 +690,7 @@ bool store_repair(
 
 	repair->notice = (struct store_notice){ .account = account };
 	repair->left = 0;
-	if (!store_open_alone(store, account, &m.db, error))
+	if (!open_damaged(&m, error))
 		return false;
 	bool ok = mend_file(&m, &broken, error);
 	if (ok && broken) {

@@ -187,13 +187,29 @@ static const struct db_options options = { .journal = DB_WAL,
 	.cache_kb = CACHE_KB,
 	.checkpoint_at = CHECKPOINT_AT };
 
-bool store_open_alone(struct store *store, int64_t account, struct db **db_out, struct error *error)
+static char *mail_path(const struct store *store, int64_t account)
 {
 	size_t room = strlen(store->root) + PATH_ROOM;
 	char *path = memory_new(1, room);
-	bool ok;
 
 	snprintf(path, room, "%s/%lld/mail.db", store->root, (long long)account);
+	return path;
+}
+
+bool store_mend_first_page(struct store *store, int64_t account, char *kept, struct error *error)
+{
+	char *path = mail_path(store, account);
+	bool ok = db_mend_first_page(path, &store_program, kept, error);
+
+	free(path);
+	return ok;
+}
+
+bool store_open_alone(struct store *store, int64_t account, struct db **db_out, struct error *error)
+{
+	char *path = mail_path(store, account);
+	bool ok;
+
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		ok = error_plain(error, FAULT_ABSENT, "there is no mail yet");
 	else
@@ -208,11 +224,9 @@ bool store_open_alone(struct store *store, int64_t account, struct db **db_out, 
 static bool open_account(struct store *store, int64_t account, struct deadline until,
     struct db **db_out, struct error *error)
 {
-	size_t room = strlen(store->root) + PATH_ROOM;
-	char *path = memory_new(1, room);
+	char *path = mail_path(store, account);
 	bool ok;
 
-	snprintf(path, room, "%s/%lld/mail.db", store->root, (long long)account);
 	ok = (access(path, F_OK) == 0 || make_folder(store, account, error)) &&
 	    db_open(path, &store_program, &options, until, db_out, error);
 	free(path);
