@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&m.keywords, MESSAGE_MOST);
 	mbox_open(&mbox, fd);
 	while (mbox_next(&mbox, &m, &error)) {
-		assert(n++ == 0 || m.offset > before);
+		assert(n == 0 || m.offset > before);
+		n++;
 		assert(m.offset < size && m.text.n <= MESSAGE_MOST);
 		assert(m.too_large || m.text.n <= size - m.offset);
 		before = m.offset;
