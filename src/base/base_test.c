@@ -153,6 +153,11 @@ static void crc_is_castagnoli(void **state)
 	assert_int_equal(crc32c(0, (slice){ zeros, 32 }), 0x8a9136aau);
 	assert_int_equal(crc32c(0, SLICE("123456789")), 0xe3069283u);
 	assert_int_equal(crc32c(crc32c(0, SLICE("1234")), SLICE("56789")), 0xe3069283u);
+	/* In every split, whatever computes it. */
+	for (size_t i = 0; i <= sizeof zeros; i++)
+		assert_int_equal(
+		    crc32c(crc32c(0, (slice){ zeros, i }), (slice){ zeros, sizeof zeros - i }),
+		    crc32c(0, (slice){ zeros, sizeof zeros }));
 }
 
 static void map_agrees_with_an_array(void **state)

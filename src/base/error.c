@@ -8,6 +8,7 @@ static bool fill(struct error *error, enum fault fault, bool temporary, const ch
 {
 	error->fault = fault;
 	error->temporary = temporary;
+	error->damaged = false;
 	vsnprintf(error->why, sizeof error->why, why, args);
 	snprintf(error->said, sizeof error->said, "%.199s", said ? said : error->why);
 	return false;

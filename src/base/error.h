@@ -31,6 +31,7 @@ enum fault {
 struct error {
 	enum fault fault;
 	bool temporary; /* may work later */
+	bool damaged;   /* a file of ours does not hold what was written there */
 	char said[200]; /* for the client; no paths, no SQL */
 	char why[400];  /* for the log */
 };

@@ -76,8 +76,11 @@ bool db_failure(struct db *db, int rc, const char *what, struct error *error)
 	if ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN)
 		return error_local(error, "%s: %s: %s (SQLite %d, %s)", db->path, what,
 		    failure_text(db, rc), rc, strerror(os));
-	return error_local(
-	    error, "%s: %s: %s (SQLite %d)", db->path, what, failure_text(db, rc), rc);
+	error_local(error, "%s: %s: %s (SQLite %d)", db->path, what, failure_text(db, rc), rc);
+	/* A schema format of the future is an octet that changed: ours is fixed. */
+	error->damaged = (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB ||
+	    (db->sqlite && strcmp(sqlite3_errmsg(db->sqlite), "unsupported file format") == 0);
+	return false;
 }
 
 bool db_exec(struct db *db, const char *sql, struct error *error)

@@ -39,7 +39,7 @@ enum db_type {
 	DB_BYTES,  /* any octets */
 };
 
-#define DB_COLUMNS_MAX 16
+#define DB_COLUMNS_MAX 24
 
 struct db_column {
 	const char *name;
@@ -171,6 +171,31 @@ bool db_read_head(struct db *db, const char *table, const char *column, int64_t 
 bool db_done(struct db_stmt *st, struct error *error);
 /* Steps to the end, then db_done. */
 bool db_run(struct db_stmt *st, struct error *error);
+/* What the engine can find wrong with the file, without knowing what the rows mean: pages, order, indexes, types, and
+ * tables that are not the program's. found is called for each. false: it could not be looked at. */
+bool db_examine(struct db *db, void (*found)(void *context, const char *what), void *context,
+    struct error *error);
+#define DB_KEPT_PATH 4200
+/* For a file that cannot even be opened: puts right what is the same on the first page of every file of the program, and the
+ * names and texts of its tables. What was there is kept; kept (of DB_KEPT_PATH octets) is its name. Refused while another
+ * process has the file open; not while this one has. After it, db_open, db_examine, and db_rebuild. */
+bool db_mend_first_page(
+    const char *path, const struct db_program *program, char *kept, struct error *error);
+
+struct db_rebuild_options {
+	int64_t first; /* what the first column of every row must be (the account) */
+	/* Called for what could not be read. */
+	void (*lost)(void *context, const char *table, const char *what);
+	void *context;
+	bool dry_run; /* read all, change nothing */
+	/* The table for whose sake all others are there: where none of its rows can be read, nothing is changed. */
+	const char *vital;
+};
+
+/* For a file that the engine finds damaged: copies every row that can be read into a new file, keeps the old one as
+ * PATH.damaged-N, and puts the new content into its place in one transaction, which other processes that have it open
+ * wait for and then see. Outside a transaction, no statement in use. Killed at any point, the file is as it was. */
+bool db_rebuild(struct db *db, const struct db_rebuild_options *options, struct error *error);
 /* Rows changed by the last INSERT, UPDATE or DELETE that ended on this handle. */
 int64_t db_changed(const struct db *db);
 

@@ -3,6 +3,7 @@
 
 #include "imap/append_binary.h"
 #include "imap/parse.h"
+#include "mail/crlf.h"
 #include "mail/date.h"
 #include "mail/summary.h"
 
@@ -76,39 +77,6 @@ static void arguments_parse(struct imap *im, struct cursor *args, struct append 
 	} while (cursor_peek(args) == ' ');
 }
 
-/* Octets of the line end that text begins with: 2, 1 for a CR or LF alone, 0 for none. */
-static size_t line_end(slice text)
-{
-	if (text.n == 0 || (text.p[0] != '\r' && text.p[0] != '\n'))
-		return 0;
-	return slice_starts(text, SLICE("\r\n")) ? 2 : 1;
-}
-
-/* Messages are kept with CRLF line ends, and with no CR or LF alone, which another program could take for
- * one (RFC 5321 §2.3.8). */
-static slice with_crlf(slice text, struct buf *room)
-{
-	size_t bare = 0, kept = 0, n;
-
-	for (size_t at = 0; at < text.n; at += n ? n : 1) {
-		n = line_end(slice_from(text, at));
-		bare += n == 1;
-	}
-	if (bare == 0)
-		return text;
-	buf_init(room, text.n + bare);
-	for (size_t at = 0; at < text.n; at += n ? n : 1) {
-		n = line_end(slice_from(text, at));
-		if (n != 1)
-			continue;
-		buf_add(room, slice_head(slice_from(text, kept), at - kept));
-		buf_adds(room, "\r\n");
-		kept = at + 1;
-	}
-	buf_add(room, slice_from(text, kept));
-	return buf_slice(room);
-}
-
 static bool keywords_resolve(
     struct imap *im, const struct flag_list *list, int64_t *flags_out, struct error *error)
 {
@@ -144,8 +112,7 @@ static bool message_prepare(struct imap *im, const struct append *a, struct appe
 		    "whose encoding is binary");
 		return false;
 	}
-	out->content =
-	    m->form != PARSE_TEXT ? buf_slice(&m->room) : with_crlf(m->content, &m->room);
+	out->content = m->form != PARSE_TEXT ? buf_slice(&m->room) : crlf_of(m->content, &m->room);
 	struct arena *arena = arena_new(2 * (size_t)MIME_ARENA);
 	buf_init(&m->envelope, SUMMARY_MAX);
 	buf_init(&m->structure, SUMMARY_MAX);

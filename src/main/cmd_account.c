@@ -1,11 +1,11 @@
-/* hauberk account add|list|passwd|verifier|enable|disable|remove|quota|grant|revoke|delegates */
+/* hauberk account add|list|passwd|verifier|enable|disable|remove|quota|grant|revoke|delegates|verify|repair|import|export */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include "main/command.h"
+#include "main/account_store.h"
 
 static const struct {
 	const char *verb;
@@ -23,6 +23,17 @@ static const struct {
 	{ "grant", 2, 2, false },
 	{ "revoke", 2, 2, false },
 	{ "delegates", 0, 1, false },
+};
+
+/* Those that work on the mail itself, beside the server. */
+static const struct {
+	const char *verb;
+	int (*run)(int argc, char **argv, const char *conf_path);
+} mail_verbs[] = {
+	{ "verify", account_verify },
+	{ "repair", account_repair },
+	{ "import", account_import },
+	{ "export", account_export },
 };
 
 /* One line of standard input, unseen when it is a terminal. */
@@ -57,6 +68,9 @@ static int run(int argc, char **argv)
 
 	if (!command_conf_path(&argc, argv, &path))
 		return command_wrong(&command_account, "-c wants a file", NULL);
+	for (size_t i = 0; argc > 1 && i < sizeof mail_verbs / sizeof mail_verbs[0]; i++)
+		if (strcmp(argv[1], mail_verbs[i].verb) == 0)
+			return mail_verbs[i].run(argc, argv, path);
 	for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
 		if (strcmp(argv[1], verbs[i].verb) != 0)
 			continue;
@@ -92,6 +106,10 @@ const struct command command_account = { "account", "add, list, change and remov
 	"       hauberk account grant ADDRESS DELEGATE [-c FILE]\n"
 	"       hauberk account revoke ADDRESS DELEGATE [-c FILE]\n"
 	"       hauberk account delegates [ADDRESS] [-c FILE]\n"
+	"       hauberk account verify ADDRESS|--all [--json] [-c FILE]\n"
+	"       hauberk account repair ADDRESS [--dry-run] [-c FILE]\n"
+	"       hauberk account import ADDRESS --from PATH [--format maildir|mbox|eml] [--mailbox NAME] [-c FILE]\n"
+	"       hauberk account export ADDRESS --to PATH --format maildir|mbox|eml [-c FILE]\n"
 	"\n"
 	"A verifier is what another server kept of a password: crypt(5) such as $6$..., {SSHA}, {SSHA256},\n"
 	"{SSHA512}, {SHA256} and the like. With one, an account cannot use SCRAM until its next passwd.\n"
@@ -101,5 +119,10 @@ const struct command command_account = { "account", "add, list, change and remov
 	"account had received stays in its folder. While aliases lead to an account, only --force removes it:\n"
 	"it is taken out of them, and those that then lead nowhere are removed too.\n"
 	"A delegate may log in with his own Kerberos ticket as the account that he was granted, if his mail\n"
-	"program asks for that (SASL's authorization identity). delegates lists pairs of account and delegate.\n",
+	"program asks for that (SASL's authorization identity). delegates lists pairs of account and delegate.\n"
+	"verify looks whether the mail of an account is what was written, and says what repair would do: status 0\n"
+	"nothing is wrong, 1 something is, 2 it could not look. repair ends with 0 when nothing is wrong any more.\n"
+	"import takes a Maildir, an mbox file or a folder of them, or a folder of files *.eml; a second run adds only\n"
+	"what is not there yet. Both end with 1 when messages were left out, which are named. These four work on the\n"
+	"mail itself, beside a running server or without one.\n",
 	run };

@@ -14,6 +14,7 @@ struct delivery {
 	struct db *db;
 	int64_t account, modseq;
 	int64_t next_body;
+	int64_t marked; /* exactly-once rows more */
 	struct target *targets;
 	size_t target_count;
 };
@@ -62,17 +63,20 @@ static bool mark_delivered(
 	db_bind_number(st, 3, m->place);
 	db_bind_number(st, 4, m->recipient);
 	*new_out = db_step(st);
+	d->marked += *new_out;
 	return db_done(st, error);
 }
 
 static bool add_body(
     struct delivery *d, const struct store_message *m, int64_t body, struct error *error)
 {
+	const struct store_head head = { m->envelope, m->structure, m->bodystructure };
 	struct db_stmt *st = db_use(d->db, Q_BODY_ADD);
 
 	db_bind_id(st, 1, d->account);
 	db_bind_id(st, 2, body);
 	db_bind_number(st, 3, (int64_t)m->content.n);
+	db_bind_number(st, 4, sum_crc(crc32c(0, m->content)));
 	if (!db_run(st, error))
 		return false;
 	st = db_use(d->db, Q_DATA_ADD);
@@ -87,6 +91,7 @@ static bool add_body(
 	db_bind_bytes(st, 3, m->envelope);
 	db_bind_bytes(st, 4, m->structure);
 	db_bind_bytes(st, 5, m->bodystructure);
+	db_bind_number(st, 6, sum_head(&head));
 	return db_run(st, error);
 }
 
@@ -147,7 +152,9 @@ static bool prune(struct delivery *d, int64_t low_segment, struct error *error)
 	st = db_use(d->db, Q_DELIVERED_PRUNE);
 	db_bind_id(st, 1, d->account);
 	db_bind_number(st, 2, low_segment);
-	return db_run(st, error);
+	bool ok = db_run(st, error);
+	d->marked -= ok ? db_changed(d->db) : 0;
+	return ok;
 }
 
 static bool write_tallies(struct delivery *d, struct store_notice *notices_out,
@@ -178,7 +185,8 @@ static bool deliver_all(struct delivery *d, const struct store_message *messages
 	for (size_t i = 0; i < n; i++)
 		if (!deliver_one(d, &messages[i], &results_out[i], error))
 			return false;
-	return true;
+	return account_count(
+	    d->db, d->account, &(struct rows_more){ .delivered = d->marked }, error);
 }
 
 bool store_deliver(struct store *store, int64_t account, const struct store_message *messages,

@@ -3,6 +3,7 @@
 #include "lib/store_fixture.h"
 
 #include "store/internal.h"
+#include "store/sum.h"
 
 #define MESSAGES 700 /* enough to be kept in memory */
 #define ROUNDS   120 /* enough for spans to be settled several times */
@@ -203,6 +204,9 @@ static void lose_power(struct fixture *f, int64_t modseq)
 		{ "change", "DELETE FROM change WHERE modseq > ?1" },
 		{ "noted", "UPDATE mailbox SET noted = (SELECT count(*) FROM change)" },
 		{ "unseen", "UPDATE mailbox SET unseen = messages" },
+		{ "account_sum", FILL_ACCOUNT },
+		{ "mailbox_sum", FILL_MAILBOX },
+		{ "message_sum", FILL_MESSAGE },
 	};
 	struct db_program program = store_program;
 	struct db_options options = { .journal = DB_WAL };
@@ -211,7 +215,7 @@ static void lose_power(struct fixture *f, int64_t modseq)
 
 	store_forget(f->store, ACCOUNT);
 	program.queries = queries;
-	program.query_count = 6;
+	program.query_count = sizeof queries / sizeof queries[0];
 	snprintf(path, sizeof path, "%s/%d/mail.db", f->folder, ACCOUNT);
 	assert_true(db_open(path, &program, &options, deadline_in_ms(1000), &db, &f->error));
 	for (size_t i = 0; i < program.query_count; i++) {

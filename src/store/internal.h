@@ -2,6 +2,7 @@
 #ifndef STORE_INTERNAL_H
 #define STORE_INTERNAL_H
 
+#include "base/encode.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "store/program.h"
@@ -55,7 +56,25 @@ bool store_begin_unsynced(
 /* Commits when ok, else rolls back; true when committed. */
 bool store_finish(struct db *db, bool ok, struct error *error);
 
+/* A checksum as columns hold it; never 0. */
+static inline int64_t sum_crc(uint32_t crc)
+{
+	return (int64_t)crc + 1;
+}
+/* Of a head's three texts. */
+int64_t sum_head(const struct store_head *head);
+/* Of a keyword. */
+int64_t sum_keyword(int64_t bit, slice name, slice folded);
+
+/* How many rows more an account has. */
+struct rows_more {
+	int64_t mailboxes, keywords, subscriptions, delivered;
+};
+
 /* mailbox.c */
+/* Counts them; nothing is written where there are none. */
+bool account_count(
+    struct db *db, int64_t account, const struct rows_more *more, struct error *error);
 /* Takes a modseq, and `bodies` body ids up to body_last_out (NULL allowed when 0). */
 bool account_next(struct db *db, int64_t account, int64_t bodies, int64_t *modseq_out,
     int64_t *body_last_out, struct error *error);

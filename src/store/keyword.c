@@ -18,6 +18,13 @@ static bool find_bit(
 	return db_done(st, error);
 }
 
+int64_t sum_keyword(int64_t bit, slice name, slice folded)
+{
+	const char number[] = { (char)bit, 0 };
+
+	return sum_crc(crc32c(crc32c(crc32c(0, (slice){ number, 2 }), name), folded));
+}
+
 /* The lowest bit without a name. */
 static bool free_bit(struct db *db, int64_t account, int *bit_out, struct error *error)
 {
@@ -52,7 +59,9 @@ static bool add_bit(
 	db_bind_number(st, 2, *bit_out);
 	db_bind_text(st, 3, name);
 	db_bind_text(st, 4, folded);
-	return db_run(st, error);
+	db_bind_number(st, 5, sum_keyword(*bit_out, name, folded));
+	return db_run(st, error) &&
+	    account_count(db, account, &(struct rows_more){ .keywords = 1 }, error);
 }
 
 enum store_answer store_find_keyword(struct store *store, int64_t account, slice name, bool create,

@@ -1,6 +1,6 @@
 #include "base/encode.h"
 #include "base/octet.h"
-#include "store/internal.h"
+#include "store/examine.h"
 
 #define SECOND_US 1000000
 
@@ -18,6 +18,21 @@ bool account_next(struct db *db, int64_t account, int64_t bodies, int64_t *modse
 	return db_done(st, error);
 }
 
+bool account_count(
+    struct db *db, int64_t account, const struct rows_more *more, struct error *error)
+{
+	if (!more->mailboxes && !more->keywords && !more->subscriptions && !more->delivered)
+		return true;
+	struct db_stmt *st = db_use(db, Q_ACCOUNT_COUNT);
+
+	db_bind_id(st, 1, account);
+	db_bind_number(st, 2, more->mailboxes);
+	db_bind_number(st, 3, more->keywords);
+	db_bind_number(st, 4, more->subscriptions);
+	db_bind_number(st, 5, more->delivered);
+	return db_run(st, error);
+}
+
 /* Removes the subscription to a name that has no mailbox. */
 static enum store_answer subscription_remove(
     struct db *db, int64_t account, slice name, struct error *error)
@@ -28,7 +43,8 @@ static enum store_answer subscription_remove(
 	db_bind_id(st, 1, account);
 	db_bind_text(st, 2, name);
 	found = db_step(st);
-	if (!db_done(st, error))
+	if (!db_done(st, error) ||
+	    !account_count(db, account, &(struct rows_more){ .subscriptions = -found }, error))
 		return STORE_FAILED;
 	return found ? STORE_FOUND : STORE_ABSENT;
 }
@@ -86,6 +102,7 @@ bool mailbox_add(
 	db_bind_text(st, 4, special);
 	db_bind_number(st, 5, uidvalidity);
 	db_bind_number(st, 6, modseq);
+	db_bind_number(st, 7, sum_crc(crc32c(0, name)));
 	return db_run(st, error) && take_over_subscription(db, account, *id_out, name, error);
 }
 
@@ -220,6 +237,13 @@ static bool check_name(slice name, struct error *error)
 	return true;
 }
 
+bool mailbox_name_fits(slice name)
+{
+	struct error ignored;
+
+	return check_name(name, &ignored);
+}
+
 /* FAULT_DENIED when a mailbox of this name is there. */
 static bool need_free_name(struct db *db, int64_t account, slice name, struct error *error)
 {
@@ -269,6 +293,7 @@ static bool rename_mailbox(
 	db_bind_id(st, 1, account);
 	db_bind_id(st, 2, id);
 	db_bind_text(st, 3, name);
+	db_bind_number(st, 4, sum_crc(crc32c(0, name)));
 	return db_run(st, error);
 }
 
@@ -298,9 +323,10 @@ enum store_answer store_unsubscribe(
 
 	if (!utf8_valid(name) || slice_find(name, '\0') != name.n)
 		return STORE_ABSENT;
-	if (!store_use(store, account, &db, error) || !db_set_sync(db, DB_SYNC_FULL, error))
+	if (!store_begin(store, account, DB_SYNC_FULL, &db, error))
 		return STORE_FAILED;
-	return subscription_remove(db, account, name, error);
+	enum store_answer answer = subscription_remove(db, account, name, error);
+	return store_finish(db, answer != STORE_FAILED, error) ? answer : STORE_FAILED;
 }
 
 bool store_subscriptions(struct store *store, int64_t account, struct arena *arena,
@@ -409,15 +435,19 @@ static bool delete_mailbox(
 		.mailbox = mailbox,
 		.fn = remove_one,
 		.context = &r };
+	struct rows_more more = { .mailboxes = -1 };
 	int64_t modseq;
 
-	return account_next(db, account, 0, &modseq, NULL, error) &&
-	    need_ordinary(db, account, mailbox, "deleted", error) && rows_visit(&visit, error) &&
-	    tally_write(db, account, mailbox, modseq, &r.tally, error) &&
-	    run_on_mailbox(db, Q_SUBSCRIPTION_KEEP, account, mailbox, error) &&
-	    run_on_mailbox(db, Q_MAILBOX_FORGET_CHANGES, account, mailbox, error) &&
+	if (!account_next(db, account, 0, &modseq, NULL, error) ||
+	    !need_ordinary(db, account, mailbox, "deleted", error) || !rows_visit(&visit, error) ||
+	    !tally_write(db, account, mailbox, modseq, &r.tally, error) ||
+	    !run_on_mailbox(db, Q_SUBSCRIPTION_KEEP, account, mailbox, error))
+		return false;
+	more.subscriptions = db_changed(db);
+	return run_on_mailbox(db, Q_MAILBOX_FORGET_CHANGES, account, mailbox, error) &&
 	    spans_forget(db, account, mailbox, error) &&
-	    run_on_mailbox(db, Q_MAILBOX_REMOVE, account, mailbox, error);
+	    run_on_mailbox(db, Q_MAILBOX_REMOVE, account, mailbox, error) &&
+	    account_count(db, account, &more, error);
 }
 
 bool store_mailbox_delete(

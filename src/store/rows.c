@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "store/cache.h"
 
 static void read_row(
@@ -16,6 +18,15 @@ static void read_row(
 		row->head.structure = arena_copy(arena, db_column_bytes(st, 8));
 		row->head.bodystructure = arena_copy(arena, db_column_bytes(st, 9));
 	}
+}
+
+int64_t sum_head(const struct store_head *head)
+{
+	char lengths[40];
+	int n = snprintf(lengths, sizeof lengths, "%zu %zu", head->envelope.n, head->structure.n);
+	uint32_t crc = crc32c(crc32c(0, (slice){ lengths, (size_t)n }), head->envelope);
+
+	return sum_crc(crc32c(crc32c(crc, head->structure), head->bodystructure));
 }
 
 bool rows_read_written(struct db *db, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
@@ -498,4 +509,35 @@ bool store_changed(struct store *store, int64_t account, int64_t mailbox, int64_
 		ok = find_changes(
 		    store, db, account, mailbox, since, uidnext, changed_out, vanished_out, error);
 	return store_finish(db, ok, error);
+}
+
+bool store_contents(struct store *store, int64_t account, int64_t mailbox, struct arena *arena,
+    struct store_content **contents_out, size_t *count_out, struct error *error)
+{
+	struct store_content *list = NULL;
+	size_t n = 0;
+	struct db *db;
+
+	if (!store_use(store, account, &db, error))
+		return false;
+	struct db_stmt *st = db_use(db, Q_MESSAGE_CONTENTS);
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	while (db_step(st)) {
+		int64_t crc = db_column_number(st, 2);
+
+		if ((n & (n - 1)) == 0) { /* full at 0, 1, 2, 4 ... */
+			struct store_content *more =
+			    ARENA_ARRAY(arena, struct store_content, n ? 2 * n : 1);
+
+			if (n)
+				memcpy(more, list, n * sizeof *more);
+			list = more;
+		}
+		list[n++] = (struct store_content){ db_column_id(st, 0), db_column_number(st, 1),
+			(uint32_t)(crc - 1), crc != 0 };
+	}
+	*contents_out = list;
+	*count_out = n;
+	return db_done(st, error);
 }

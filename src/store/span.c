@@ -33,6 +33,18 @@ void spans_apply(const struct flag_spans *spans, struct store_row *row)
 	}
 }
 
+/* The mailbox has so many spans more. */
+static bool count(
+    struct db *db, int64_t account, int64_t mailbox, int64_t more, struct error *error)
+{
+	struct db_stmt *st = db_use(db, Q_MAILBOX_SPANS);
+
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	db_bind_number(st, 3, more);
+	return db_run(st, error);
+}
+
 bool span_add(struct db *db, int64_t account, int64_t mailbox, const struct flag_span *span,
     struct error *error)
 {
@@ -45,7 +57,7 @@ bool span_add(struct db *db, int64_t account, int64_t mailbox, const struct flag
 	db_bind_id(st, 5, span->hi);
 	db_bind_number(st, 6, span->cleared);
 	db_bind_number(st, 7, span->added);
-	return db_run(st, error);
+	return db_run(st, error) && count(db, account, mailbox, 1, error);
 }
 
 static bool settle_rows(const struct row_visit *visit, const struct flag_spans *spans,
@@ -91,5 +103,6 @@ bool spans_forget(struct db *db, int64_t account, int64_t mailbox, struct error 
 
 	db_bind_id(st, 1, account);
 	db_bind_id(st, 2, mailbox);
-	return db_run(st, error);
+	return db_run(st, error) &&
+	    (db_changed(db) == 0 || count(db, account, mailbox, -db_changed(db), error));
 }

@@ -1,5 +1,6 @@
 #include "store/store.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +10,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/cache.h"
+#include "store/examine.h"
 
 #define WAIT_MS       5000
+#define ALONE_MS      86400000 /* of one look at a whole account */
 #define CACHE_KB      512
 #define CHECKPOINT_AT 2000 /* a stop for the log's growth; the background turn comes before it */
 #define FOLDER_MODE   0770 /* deliver and imap are other users of one group */
@@ -178,19 +181,52 @@ static bool make_folder(struct store *store, int64_t account, struct error *erro
 	return ok;
 }
 
+static const struct db_options options = { .journal = DB_WAL,
+	.sync = DB_SYNC_FULL,
+	.mode = FILE_MODE,
+	.cache_kb = CACHE_KB,
+	.checkpoint_at = CHECKPOINT_AT };
+
+static char *mail_path(const struct store *store, int64_t account)
+{
+	size_t room = strlen(store->root) + PATH_ROOM;
+	char *path = memory_new(1, room);
+
+	snprintf(path, room, "%s/%lld/mail.db", store->root, (long long)account);
+	return path;
+}
+
+bool store_mend_first_page(struct store *store, int64_t account, char *kept, struct error *error)
+{
+	char *path = mail_path(store, account);
+	bool ok = db_mend_first_page(path, &store_program, kept, error);
+
+	free(path);
+	return ok;
+}
+
+bool store_open_alone(struct store *store, int64_t account, struct db **db_out, struct error *error)
+{
+	char *path = mail_path(store, account);
+	bool ok;
+
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		ok = error_plain(error, FAULT_ABSENT, "there is no mail yet");
+	else
+		ok = db_open(
+		    path, &store_program, &options, deadline_in_ms(store->wait_ms), db_out, error);
+	if (ok)
+		db_set_deadline(*db_out, deadline_in_ms(ALONE_MS));
+	free(path);
+	return ok;
+}
+
 static bool open_account(struct store *store, int64_t account, struct deadline until,
     struct db **db_out, struct error *error)
 {
-	struct db_options options = { .journal = DB_WAL,
-		.sync = DB_SYNC_FULL,
-		.mode = FILE_MODE,
-		.cache_kb = CACHE_KB,
-		.checkpoint_at = CHECKPOINT_AT };
-	size_t room = strlen(store->root) + PATH_ROOM;
-	char *path = memory_new(1, room);
+	char *path = mail_path(store, account);
 	bool ok;
 
-	snprintf(path, room, "%s/%lld/mail.db", store->root, (long long)account);
 	ok = (access(path, F_OK) == 0 || make_folder(store, account, error)) &&
 	    db_open(path, &store_program, &options, until, db_out, error);
 	free(path);

@@ -222,6 +222,14 @@ bool store_body(
 /* The first octets of the message, at most n, without reading the others. */
 bool store_body_head(struct store *store, int64_t account, int64_t body, size_t n, struct buf *out,
     struct error *error);
+/* What a mailbox holds, by checksum: crc is of the message, 0 where nobody knows. In the arena. */
+struct store_content {
+	int64_t body, size;
+	uint32_t crc;
+	bool crc_known;
+};
+bool store_contents(struct store *store, int64_t account, int64_t mailbox, struct arena *arena,
+    struct store_content **contents_out, size_t *count_out, struct error *error);
 /* What happened since modseq `since` to one who knew UIDs below uidnext. changed_out: UIDs from
  * uidnext on, and older ones whose flags changed (read them with store_rows). vanished_out: UIDs that
  * are gone, maybe more than the asker ever knew: where `since` is so long ago that removals are forgotten,

@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import re
+import shlex
 import shutil
 import signal
 import smtplib
@@ -331,6 +332,12 @@ class Server:
                       str(self.program), "serve", "-c", str(self.conf)]
         self.commander = []
         return self
+
+    def inside(self):
+        """What goes before a command of root's, so that it sees the users of by_root."""
+        if "unshare" not in self.words:
+            return ""
+        return shlex.join(["unshare", "-m", "sh", "-c", IN_NAMESPACE, "sh", str(self.folder)])
 
     def launch(self):
         """Starts it and does not wait."""

@@ -52,7 +52,7 @@ class Machine:
         self.programs = folder / "bin"
         self.programs.mkdir()
         self.paths = {"/etc/krb5.keytab": str(folder / "krb5.keytab"), "/etc/hauberk/hauberk.conf": str(server.conf)}
-        install(self.programs, "hauberk", f'exec {server.program} "$@" -c {server.conf}')
+        install(self.programs, "hauberk", f'exec {server.inside()} {server.program} "$@" -c {server.conf}')
         self.environment = {**server.environment}
         if ad:
             real = subprocess.run(["which", "samba-tool"], capture_output=True, text=True, check=True).stdout.strip()
