@@ -1,0 +1,344 @@
+/* Events: where methods run, where rules are placed, what is out of place. */
+#include <stdlib.h>
+
+#include "script/policy/compile.h"
+
+static uint32_t verdict_events(const struct policy_host *h, slice verdict)
+{
+	uint32_t events = 0;
+
+	for (unsigned i = 0; i < h->event_count; i++)
+		if (word_among(h->events[i].verdicts, verdict))
+			events |= 1u << i;
+	return events;
+}
+
+static uint32_t all_events(struct compiler *c)
+{
+	return (1u << c->host->host->event_count) - 1;
+}
+
+/* Events in which a rule may have this. */
+static uint32_t use_events(struct compiler *c, const struct func *f, const struct use *u)
+{
+	switch (u->kind) {
+	case USE_READ:
+		return c->host->variables[u->index].settled ? c->host->variables[u->index].settled
+							    : all_events(c);
+	case USE_SET:
+		return c->host->variables[u->index].settable;
+	case USE_METHOD:
+		return c->host->methods[u->index].events;
+	case USE_VERDICT:
+		return verdict_events(c->host->host, u->verdict);
+	case USE_CUSTOM:
+		break;
+	}
+	const struct custom *v = &c->customs[u->index];
+	for (const struct place *p = f->places; p; p = p->next)
+		if (p->custom == u->index && p->set)
+			return all_events(c);
+	return v->export_events ? all_events(c) & ~((1u << event_first(v->export_events)) - 1)
+				: all_events(c);
+}
+
+static const char *use_text(struct compiler *c, const struct use *u)
+{
+	const char *what = u->kind == USE_READ ? "reads" : u->kind == USE_SET ? "sets" : "calls";
+	const char *name = u->kind == USE_METHOD ? c->host->methods[u->index].spec->name
+	    : u->kind == USE_CUSTOM              ? arena_str(c->arena, c->customs[u->index].name)
+	    : u->kind == USE_VERDICT             ? arena_str(c->arena, u->verdict)
+						 : c->host->variables[u->index].spec->name;
+
+	return u->kind == USE_VERDICT
+	    ? arena_printf(c->arena, "has the verdict %s", name)
+	    : arena_printf(c->arena, "%s %s", u->kind == USE_CUSTOM ? "reads" : what, name);
+}
+
+/* ---- methods ---- */
+
+/* Depth first; false: a method leads to itself, or they are too deep. */
+static bool spread(struct compiler *c, struct func *f, unsigned depth)
+{
+	f->state = 1;
+	for (struct callee *one = f->callees; one; one = one->next) {
+		if (one->func->state == 1 || depth > VM_CALLS - 8) {
+			say(c, MESSAGE_ERROR, one->range, NULL,
+			    one->func->state == 1 ? "this method calls itself"
+						  : "methods call one another too deeply");
+			return false;
+		}
+		bool more = (f->events & ~one->func->events) != 0;
+
+		one->func->events |= f->events;
+		if ((more || one->func->state == 0) && !spread(c, one->func, depth + 1))
+			return false;
+		f->accepts |= one->func->accepts;
+		f->has_verdict |= one->func->has_verdict;
+	}
+	f->state = 2;
+	return true;
+}
+
+/* ---- placement ---- */
+
+struct placing {
+	struct compiler *c;
+	struct func *rule;
+	uint32_t events;
+	const struct use *last; /* what narrowed it */
+	bool failed;
+};
+
+static void narrow(struct placing *p, const struct func *f, unsigned depth)
+{
+	for (const struct use *u = f->uses; u && !p->failed; u = u->next) {
+		uint32_t events = use_events(p->c, f, u);
+
+		if (!(p->events & events)) {
+			p->failed = true;
+			say(p->c, MESSAGE_ERROR, p->rule->decl->range, NULL,
+			    "rule \"%.*s\" %s (%s) but %s (%s); no event has both",
+			    SLICE_ARG(p->rule->decl->name),
+			    p->last ? use_text(p->c, p->last) : "is for",
+			    events_text(p->c->host->host, p->events, p->c->arena),
+			    use_text(p->c, u), events_text(p->c->host->host, events, p->c->arena));
+			return;
+		}
+		if (p->events & ~events)
+			p->last = u;
+		p->events &= events;
+	}
+	for (const struct callee *one = f->callees; one && depth < VM_CALLS; one = one->next)
+		narrow(p, one->func, depth + 1);
+}
+
+/* The first event before which a rule of lower number forbids it. */
+static unsigned held_until(
+    struct compiler *c, const struct func *f, const unsigned *set_at, unsigned accept_at)
+{
+	unsigned at = f->has_verdict ? accept_at : 0;
+
+	for (const struct use *u = f->uses; u; u = u->next)
+		if (u->kind == USE_SET && set_at[u->index] > at)
+			at = set_at[u->index];
+	return at;
+}
+
+static void note_placed(
+    struct compiler *c, struct func *f, unsigned event, unsigned *set_at, unsigned *accept_at)
+{
+	for (const struct use *u = f->uses; u; u = u->next) {
+		if (u->kind == USE_SET && event > set_at[u->index])
+			set_at[u->index] = event;
+		if (u->kind == USE_CUSTOM && slice_eq(u->verdict, SLICE("export")))
+			c->customs[u->index].export_events |= 1u << event;
+	}
+	if (f->accepts && event > *accept_at)
+		*accept_at = event;
+}
+
+static uint32_t not_placed(struct compiler *c)
+{
+	uint32_t events = 0;
+
+	for (unsigned i = 0; i < c->host->host->event_count; i++)
+		events |= c->host->host->events[i].may_miss ? 1u << i : 0;
+	return events;
+}
+
+static void place_rule(struct compiler *c, struct func *f, unsigned *set_at, unsigned *accept_at)
+{
+	struct placing p = { .c = c, .rule = f, .events = all_events(c) };
+	const struct policy_host *h = c->host->host;
+
+	narrow(&p, f, 0);
+	if (p.failed)
+		return;
+	if (f->decl->at_event.n) {
+		int event = host_event(h, f->decl->at_event);
+
+		if (!(p.events & 1u << event))
+			say(c, MESSAGE_ERROR, f->decl->at_range, NULL,
+			    "rule \"%.*s\" %s, which fits only %s", SLICE_ARG(f->decl->name),
+			    p.last ? use_text(c, p.last) : "is for",
+			    events_text(h, p.events, c->arena));
+		f->events = 1u << event;
+		note_placed(c, f, (unsigned)event, set_at, accept_at);
+		return;
+	}
+	uint32_t fits = p.events & ~not_placed(c);
+	unsigned held = held_until(c, f, set_at, *accept_at);
+	uint32_t late = fits & ~((1u << held) - 1);
+	if (!fits || !late) {
+		say(c, MESSAGE_ERROR, f->decl->range, "give it a lower number, or say 'at EVENT'",
+		    "rule \"%.*s\" fits %s, but a rule of lower number that it must follow is in %s",
+		    SLICE_ARG(f->decl->name), events_text(h, fits, c->arena), h->events[held].name);
+		return;
+	}
+	unsigned event = event_first(late);
+	if (event != event_first(fits))
+		say(c, MESSAGE_NOTE, f->decl->range, NULL,
+		    "rule \"%.*s\" would fit %s, but follows a rule of lower number in %s",
+		    SLICE_ARG(f->decl->name), h->events[event_first(fits)].name,
+		    h->events[event].name);
+	f->events = 1u << event;
+	/* Failure events have nothing before them: what fits the first and the second belongs to both. */
+	if (event + 2 == h->event_count && late & 1u << (event + 1) &&
+	    event_first(p.events) == event)
+		f->events |= 1u << (event + 1);
+	note_placed(c, f, event, set_at, accept_at);
+}
+
+static int rule_order(const void *a, const void *b)
+{
+	const struct func *x = *(struct func *const *)a, *y = *(struct func *const *)b;
+
+	if (x->decl->priority != y->decl->priority)
+		return x->decl->priority < y->decl->priority ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+static void place_rules(struct compiler *c)
+{
+	unsigned *set_at = ARENA_ARRAY(c->arena, unsigned, c->host->host->variable_count + 1);
+	unsigned accept_at = 0;
+
+	c->order = ARENA_ARRAY(c->arena, struct func *, c->func_count + 1);
+	for (uint32_t i = 0; i < c->func_count; i++)
+		if (c->funcs[i].decl->kind == DECL_RULE)
+			c->order[c->rule_count++] = &c->funcs[i];
+	qsort(c->order, c->rule_count, sizeof *c->order, rule_order);
+	for (uint32_t i = 0; i < c->rule_count; i++)
+		if (!c->order[i]->decl->disabled)
+			place_rule(c, c->order[i], set_at, &accept_at);
+}
+
+/* ---- what is out of place ---- */
+
+static bool same_context(const struct policy_host *h, uint32_t events, uint32_t others)
+{
+	for (unsigned i = 0; i < h->event_count; i++)
+		for (unsigned k = 0; k < h->event_count; k++)
+			if (events & 1u << i && others & 1u << k &&
+			    strcmp(h->events[i].context, h->events[k].context) == 0)
+				return true;
+	return false;
+}
+
+static void check_read(struct compiler *c, const struct func *f, const struct use *u)
+{
+	const struct host_variable *v = &c->host->variables[u->index];
+	const struct policy_host *h = c->host->host;
+
+	/* A program's own answer may be read back where it can be set. */
+	if (f->events & (v->known | v->settable) || !v->known)
+		return;
+	say(c, MESSAGE_WARNING, u->range,
+	    arena_printf(c->arena, "it is known %s %s", v->spec->from[0] == '[' ? "in" : "from",
+		v->spec->from[0] == '[' ? events_text(h, v->known, c->arena)
+					: h->events[event_first(v->known)].name),
+	    "%s is not known in %s; it is \"\" there", v->spec->name,
+	    events_text(h, f->events, c->arena));
+}
+
+static void check_place(
+    struct compiler *c, const struct func *f, const struct use *u, uint32_t allowed)
+{
+	const struct policy_host *h = c->host->host;
+
+	if (f->events & allowed || !allowed)
+		return;
+	bool soft = u->kind != USE_VERDICT && same_context(h, f->events, allowed);
+	say(c, soft ? MESSAGE_WARNING : MESSAGE_ERROR, u->range,
+	    arena_printf(c->arena, "it does in %s", events_text(h, allowed, c->arena)),
+	    "%s: this has no effect in %s", use_text(c, u), events_text(h, f->events, c->arena));
+}
+
+/* A verdict must fit every event in which its block runs. */
+static void check_verdict_place(struct compiler *c, const struct func *f, const struct use *u)
+{
+	const struct policy_host *h = c->host->host;
+	uint32_t allowed = verdict_events(h, u->verdict), wrong = f->events & ~allowed;
+
+	if (wrong)
+		say(c, MESSAGE_ERROR, u->range,
+		    arena_printf(c->arena, "it is for %s", events_text(h, allowed, c->arena)),
+		    "%.*s() is no verdict of %s", SLICE_ARG(u->verdict),
+		    events_text(h, wrong, c->arena));
+}
+
+static void check_uses(struct compiler *c, const struct func *f)
+{
+	if (!f->events) {
+		if (f->decl->kind == DECL_METHOD)
+			say(c, MESSAGE_WARNING, f->decl->range, NULL,
+			    "method '%.*s' is never called", SLICE_ARG(f->decl->name));
+		return;
+	}
+	for (const struct use *u = f->uses; u; u = u->next) {
+		if (u->kind == USE_READ)
+			check_read(c, f, u);
+		else if (u->kind == USE_SET)
+			check_place(c, f, u, c->host->variables[u->index].settable);
+		else if (u->kind == USE_METHOD)
+			check_place(c, f, u, c->host->methods[u->index].events);
+		else if (u->kind == USE_VERDICT)
+			check_verdict_place(c, f, u);
+	}
+}
+
+/* After a rule without conditions that gives a verdict, no rule of the event is reached. */
+static void check_shadowed(struct compiler *c)
+{
+	const struct func *closed[VM_EVENTS] = { NULL };
+
+	for (uint32_t i = 0; i < c->rule_count; i++) {
+		const struct func *f = c->order[i];
+		unsigned event = event_first(f->events);
+
+		if (f->decl->disabled || event >= VM_EVENTS)
+			continue;
+		if (closed[event])
+			say(c, MESSAGE_WARNING, f->decl->range, NULL,
+			    "rule \"%.*s\" is never reached: rule \"%.*s\" always decides before it",
+			    SLICE_ARG(f->decl->name), SLICE_ARG(closed[event]->decl->name));
+		else if (!f->decl->when && !f->decl->shadow && f->decl->body->kids &&
+		    f->decl->body->kids->kind == NODE_VERDICT)
+			closed[event] = f;
+	}
+}
+
+static void spread_all(struct compiler *c)
+{
+	for (uint32_t i = 0; i < c->func_count; i++)
+		if (c->funcs[i].state == 0 && !spread(c, &c->funcs[i], 0))
+			return;
+}
+
+void check_events(struct compiler *c)
+{
+	for (uint32_t i = 0; i < c->func_count; i++) {
+		struct func *f = &c->funcs[i];
+
+		f->events = f->decl->kind == DECL_EVENT
+		    ? 1u << host_event(c->host->host, f->decl->name)
+		    : 0;
+	}
+	spread_all(c);
+	for (uint32_t i = 0; i < c->func_count && !c->src->errors; i++)
+		for (const struct use *u = c->funcs[i].uses; u; u = u->next)
+			if (u->kind == USE_CUSTOM && slice_eq(u->verdict, SLICE("export")))
+				c->customs[u->index].export_events |= c->funcs[i].events;
+	if (c->src->errors)
+		return;
+	place_rules(c);
+	/* Once more, for what rules call. */
+	for (uint32_t i = 0; i < c->func_count; i++)
+		c->funcs[i].state = 0;
+	spread_all(c);
+	for (uint32_t i = 0; i < c->func_count; i++)
+		if (!c->funcs[i].decl->disabled)
+			check_uses(c, &c->funcs[i]);
+	check_shadowed(c);
+}

@@ -1,0 +1,215 @@
+#include "script/policy/policy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "script/policy/emit.h"
+
+bool policy_read_file(void *context, const char *name, size_t max, struct arena *arena, slice *out,
+    struct error *error)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	bool done = false;
+
+	if (fd < 0)
+		return error_local(error, "cannot open %s: %s", name, strerror(errno));
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		error_local(error, "%s is no regular file", name);
+	else if ((size_t)st.st_size > max)
+		error_local(error, "%s has %lld octets; at most %zu are read", name,
+		    (long long)st.st_size, max);
+	else
+		done = true;
+	size_t size = done ? (size_t)st.st_size : 0, n = 0;
+	char *text = done ? arena_alloc(arena, size + 1) : NULL;
+	while (done && n < size) {
+		ssize_t got = read(fd, text + n, size - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			done = error_local(error, "cannot read %s: %s", name, strerror(errno));
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	close(fd);
+	*out = (slice){ text, n };
+	return done;
+}
+
+/* ---- the host's own tables, empty until a run brings them ---- */
+
+static void predefined_tables(struct compiler *c)
+{
+	static const struct {
+		const char *key;
+		enum set_kind kind;
+		enum base base;
+	} keys[] = { { "string", SET_TEXT, BASE_TEXT }, { "domain", SET_DOMAIN, BASE_DOMAIN },
+		{ "address", SET_ADDRESS, BASE_ADDRESS }, { "network", SET_NETWORK, BASE_IP } };
+	const char *const *names = c->host->host->tables;
+	struct set_maker m;
+	struct error error;
+
+	for (; names && *names; names++) {
+		struct table *t = &c->tables[c->table_count++];
+		slice spec = slice_of(*names);
+
+		t->name = slice_head(spec, slice_find(spec, ' '));
+		for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+			if (slice_eq(slice_from(spec, t->name.n + 1), slice_of(keys[i].key)))
+				t->kind = keys[i].kind, t->key = keys[i].base;
+		set_begin(&m, t->kind, c->arena);
+		t->set = set_end(&m, &error);
+	}
+}
+
+static uint32_t count_names(const char *const *names)
+{
+	uint32_t n = 0;
+
+	for (; names && *names; names++)
+		n++;
+	return n;
+}
+
+static struct compiler compiler_of(const struct policy_host *host, struct sources *sources)
+{
+	struct compiler c = { .src = sources, .arena = sources->arena };
+
+	c.host = host_read(host, c.arena);
+	c.set_anywhere = ARENA_ARRAY(c.arena, bool, host->variable_count + 1);
+	return c;
+}
+
+/* ---- bounds ---- */
+
+static void check_bounds(struct policy *p, const struct policy_limits *limits)
+{
+	const struct policy_host *h = p->host->host;
+
+	for (unsigned e = 0; e < h->event_count; e++) {
+		uint64_t most = limits && limits->steps ? limits->steps : VM_STEPS;
+
+		if (limits && limits->least_events & 1u << e)
+			most = limits->least_steps;
+		if (p->program->bounds[e].steps <= most)
+			continue;
+		for (struct decl *d = p->decls; d; d = d->next)
+			if (d->kind != DECL_TABLE && d->kind != DECL_TEST) {
+				message_add(p->sources, MESSAGE_ERROR, d->range,
+				    "shorten loops within loops, and patterns with many stars",
+				    "%s may take %llu steps; at most %llu are allowed",
+				    h->events[e].name,
+				    (unsigned long long)p->program->bounds[e].steps,
+				    (unsigned long long)most);
+				break;
+			}
+	}
+}
+
+static void verify(struct policy *p)
+{
+	struct arena *scratch = arena_new(ARENA_POLICY);
+	struct error error;
+	struct range first = p->decls ? p->decls->range : (struct range){ 0 };
+
+	if (!program_verify(p->program, scratch, &error))
+		message_add(p->sources, MESSAGE_ERROR, first,
+		    "this is a mistake of the compiler; please report it",
+		    "the program was not accepted: %s", error.why);
+	arena_free(scratch);
+}
+
+static void list_rules(struct policy *p, const struct compiler *c)
+{
+	p->rule_count = c->rule_count;
+	p->rules = ARENA_ARRAY(c->arena, struct policy_rule, c->rule_count + 1);
+	for (uint32_t i = 0; i < c->rule_count; i++) {
+		const struct decl *d = c->order[i]->decl;
+
+		p->rules[i] = (struct policy_rule){ .name = arena_str(c->arena, d->name),
+			.range = d->range,
+			.priority = d->priority,
+			.events = c->order[i]->events,
+			.shadow = d->shadow,
+			.disabled = d->disabled };
+	}
+	p->kept_first = c->host->host->variable_count;
+	for (uint32_t i = 0; i < c->custom_count; i++)
+		p->kept_count += c->customs[i].exported;
+}
+
+struct policy *policy_compile(const struct policy_host *host, struct sources *sources,
+    uint32_t file, const struct policy_limits *limits)
+{
+	struct compiler c = compiler_of(host, sources);
+
+	if (file >= sources->file_count || sources->errors)
+		return NULL;
+	policy_parse(sources, file, &c.tree);
+	if (c.tree.dead)
+		return NULL;
+	c.funcs = ARENA_ARRAY(c.arena, struct func, c.tree.count + 1);
+	c.tables = ARENA_ARRAY(c.arena, struct table, c.tree.count + count_names(host->tables) + 1);
+	predefined_tables(&c);
+	check_policy(&c);
+	if (sources->errors)
+		return NULL;
+	struct policy *p = ARENA_NEW(c.arena, struct policy);
+	p->host = c.host;
+	p->sources = sources;
+	p->decls = c.tree.first;
+	p->program = policy_emit(&c);
+	list_rules(p, &c);
+	verify(p);
+	if (!sources->errors)
+		check_bounds(p, limits);
+	return sources->errors ? NULL : p;
+}
+
+/* ---- a condition by itself ---- */
+
+struct program *policy_condition(const struct policy *p, struct node *expr, uint32_t *result_out)
+{
+	struct compiler c = compiler_of(p->host->host, p->sources);
+	struct decl *d = ARENA_NEW(c.arena, struct decl);
+	struct node *block = ARENA_NEW(c.arena, struct node),
+		    *set = ARENA_NEW(c.arena, struct node);
+	unsigned before = p->sources->errors;
+
+	/* event X { set(result, EXPR); export(result); } */
+	block->kind = NODE_BLOCK;
+	*set = (struct node){
+		.kind = NODE_SET, .range = expr->range, .text = SLICE("result"), .a = expr
+	};
+	set->next = ARENA_NEW(c.arena, struct node);
+	*set->next =
+	    (struct node){ .kind = NODE_EXPORT, .range = expr->range, .text = SLICE("result") };
+	block->kids = set;
+	*d = (struct decl){ .kind = DECL_EVENT,
+		.name = slice_of(p->host->host->events[0].name),
+		.range = expr->range,
+		.body = block };
+	c.funcs = ARENA_ARRAY(c.arena, struct func, 2);
+	c.tables = ARENA_ARRAY(c.arena, struct table, count_names(p->host->host->tables) + 1);
+	predefined_tables(&c);
+	c.tree = (struct tree){ .first = d, .last = d, .count = 1 };
+	check_names(&c);
+	c.funcs[0].events = 1;
+	check_body(&c, &c.funcs[0]);
+	check_condition(&c, expr);
+	if (p->sources->errors != before)
+		return NULL;
+	struct program *program = policy_emit(&c);
+	struct arena *scratch = arena_new(ARENA_POLICY);
+	struct error error;
+	bool good = program_verify(program, scratch, &error);
+	arena_free(scratch);
+	*result_out = c.customs[0].kept;
+	return good ? program : NULL;
+}
