@@ -22,8 +22,8 @@ static const struct command command_version = { "version", "print the version",
 	"usage: hauberk version\n", run_version };
 
 static const struct command *const commands[] = { &command_serve, &command_status, &command_config,
-	&command_domain, &command_account, &command_alias, &command_access, &command_tls,
-	&command_version };
+	&command_domain, &command_account, &command_alias, &command_access, &command_policy,
+	&command_tls, &command_version };
 
 static void usage(FILE *out)
 {

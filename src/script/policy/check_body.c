@@ -36,7 +36,7 @@ static void say_constant(struct compiler *c, const struct node *n)
 	int is = const_condition(n);
 
 	if (is >= 0)
-		say(c, MESSAGE_WARNING, n->range, NULL, "this condition is always %s",
+		say(c, REMARK_WARNING, n->range, NULL, "this condition is always %s",
 		    is ? "true" : "false");
 }
 
@@ -111,20 +111,20 @@ static void check_set_variable(struct compiler *c, struct node *n, uint32_t inde
 	bool fits = expr_fit(c, n->a, &v->type, name);
 	c->of = NULL;
 	if (!v->settable)
-		say(c, MESSAGE_ERROR, n->range, NULL, "%s can only be read", name);
+		say(c, REMARK_ERROR, n->range, NULL, "%s can only be read", name);
 	if (v->no_peer && n->a->peer)
-		say(c, MESSAGE_ERROR, n->a->range,
+		say(c, REMARK_ERROR, n->a->range,
 		    arena_printf(
 			c->arena, "use lookup(table, %s) with a table of yours", shown(c, n->a)),
 		    "%s takes no peer value; %s is what the client, the message or another server said",
 		    name, shown(c, n->a));
 	if (fits && n->a->kind == NODE_CONST && n->a->value.kind == VALUE_NUMBER &&
 	    (n->a->value.number < v->least || n->a->value.number > v->most))
-		say(c, MESSAGE_ERROR, n->a->range, v->spec->type, "%s is out of the range of %s",
+		say(c, REMARK_ERROR, n->a->range, v->spec->type, "%s is out of the range of %s",
 		    shown(c, n->a), name);
 	if (v->spec->danger && n->a->kind == NODE_CONST &&
 	    slice_eq(n->a->text, slice_of(v->spec->danger)) && !c->guards)
-		say(c, MESSAGE_ERROR, n->a->range,
+		say(c, REMARK_ERROR, n->a->range,
 		    "put it under a condition on the login, a verified client certificate, or remoteSmtpIp in "
 		    "networks narrower than /8 (IPv6 /32)",
 		    "this makes the server an open relay");
@@ -139,7 +139,7 @@ static void check_set_custom(struct compiler *c, struct node *n, uint32_t index)
 	n->ref_kind = REF_CUSTOM;
 	n->ref = index;
 	if (type.base == BASE_BODY)
-		say(c, MESSAGE_ERROR, n->a->range, NULL, "a body cannot be kept in a variable");
+		say(c, REMARK_ERROR, n->a->range, NULL, "a body cannot be kept in a variable");
 	expr_fit(c, n->a, &type,
 	    arena_printf(c->arena, "'%.*s', by its first set()", SLICE_ARG(n->text)));
 	place_of(c, index)->set = true;
@@ -153,14 +153,14 @@ static void check_set(struct compiler *c, struct node *n)
 
 	check_expr(c, n->a);
 	if (local_find(c, n->text))
-		say(c, MESSAGE_ERROR, n->range, NULL,
+		say(c, REMARK_ERROR, n->range, NULL,
 		    "parameters and names of foreach can only be read");
 	else if (slot->kind == NAME_VARIABLE)
 		check_set_variable(c, n, slot->index);
 	else if (slot->kind == NAME_CUSTOM)
 		check_set_custom(c, n, slot->index);
 	else if (slot->kind != NAME_NONE)
-		say(c, MESSAGE_ERROR, n->range, NULL, "'%.*s' is no variable", SLICE_ARG(n->text));
+		say(c, REMARK_ERROR, n->range, NULL, "'%.*s' is no variable", SLICE_ARG(n->text));
 }
 
 static void check_export(struct compiler *c, struct node *n)
@@ -175,7 +175,7 @@ static void check_export(struct compiler *c, struct node *n)
 		place_of(c, slot->index);
 		use_add(c, USE_CUSTOM, slot->index, SLICE("export"), n->range);
 	} else if (slot->kind != NAME_VARIABLE) {
-		say(c, MESSAGE_ERROR, n->range, NULL, "there is no variable '%.*s' to export%s",
+		say(c, REMARK_ERROR, n->range, NULL, "there is no variable '%.*s' to export%s",
 		    SLICE_ARG(n->text),
 		    name_like(c, n->text, 1u << NAME_VARIABLE | 1u << NAME_CUSTOM));
 	}
@@ -215,17 +215,17 @@ static void check_switch(struct compiler *c, struct node *n)
 
 	check_expr(c, n->a);
 	if (n->a->type.list || n->a->type.base == BASE_BODY)
-		say(c, MESSAGE_ERROR, n->a->range, NULL, "switch wants a single value");
+		say(c, REMARK_ERROR, n->a->range, NULL, "switch wants a single value");
 	if (n->a->kind == NODE_NAME)
 		c->of = arena_str(c->arena, n->a->text);
 	for (struct node *b = n->kids; b; b = b->next) {
 		for (struct node *k = b->a; k; k = k->next) {
 			const_fit(c, k, &n->a->type);
 			if (++cases > 1000)
-				say(c, MESSAGE_ERROR, k->range, "use a table",
+				say(c, REMARK_ERROR, k->range, "use a table",
 				    "a switch has at most 1,000 cases");
 			else if (case_twice(n, k))
-				say(c, MESSAGE_ERROR, k->range, NULL,
+				say(c, REMARK_ERROR, k->range, NULL,
 				    "this case stands there twice");
 			if (cases > 1000)
 				return;
@@ -242,10 +242,10 @@ static void check_foreach(struct compiler *c, struct node *n)
 
 	check_expr(c, n->a);
 	if (n->a->type.base != BASE_ANY && !n->a->type.list)
-		say(c, MESSAGE_ERROR, n->a->range, NULL, "foreach goes through a list; %s is a %s",
+		say(c, REMARK_ERROR, n->a->range, NULL, "foreach goes through a list; %s is a %s",
 		    shown(c, n->a), type_text(&n->a->type, c->arena));
 	if (name_find(c, n->text)->kind != NAME_NONE || local_find(c, n->text))
-		say(c, MESSAGE_ERROR, n->range, NULL, "'%.*s' is the name of something else",
+		say(c, REMARK_ERROR, n->range, NULL, "'%.*s' is the name of something else",
 		    SLICE_ARG(n->text));
 	struct local *l = ARENA_NEW(c->arena, struct local);
 	*l = (struct local){ .next = outer,
@@ -305,7 +305,7 @@ static void check_statements(struct compiler *c, struct node *n)
 
 	for (; n; n = n->next) {
 		if (ended)
-			say(c, MESSAGE_WARNING, n->range, NULL, "this is never reached");
+			say(c, REMARK_WARNING, n->range, NULL, "this is never reached");
 		check_statement(c, n);
 		ended = !ended && (n->kind == NODE_RETURN || n->kind == NODE_VERDICT);
 	}
@@ -348,10 +348,10 @@ static void table_items(struct compiler *c, struct table *t, struct set_maker *m
 		bool fits = true;
 
 		if (item->a && !t->has_to)
-			say(c, MESSAGE_ERROR, item->a->range, "write: table x of key to type = ...",
+			say(c, REMARK_ERROR, item->a->range, "write: table x of key to type = ...",
 			    "this table leads to no values");
 		else if (!item->a && t->has_to)
-			say(c, MESSAGE_ERROR, item->range, NULL, "the value after 'to' is missing");
+			say(c, REMARK_ERROR, item->range, NULL, "the value after 'to' is missing");
 		else if (item->a && (fits = const_fit(c, item->a, &t->to)))
 			value = item->a->value;
 		if (fits && item->is_number && t->kind == SET_NUMBER)
@@ -359,7 +359,7 @@ static void table_items(struct compiler *c, struct table *t, struct set_maker *m
 		else if (fits)
 			fits = !item->is_range && set_add(m, item->text, value, &error);
 		if (!fits && error.said[0])
-			say(c, MESSAGE_ERROR, item->range, NULL, "%s", error.said);
+			say(c, REMARK_ERROR, item->range, NULL, "%s", error.said);
 	}
 }
 
@@ -386,7 +386,7 @@ static void table_file(struct compiler *c, struct table *t, struct set_maker *m,
 			continue;
 		if (!set_add(m, slice_head(entry, t->has_to ? n : entry.n),
 			t->has_to ? value.value : (struct value){ 0 }, &error))
-			say(c, MESSAGE_ERROR, t->decl->source_range, NULL, "%.*s, line %u: %s",
+			say(c, REMARK_ERROR, t->decl->source_range, NULL, "%.*s, line %u: %s",
 			    SLICE_ARG(t->decl->source_text), line, error.said);
 	}
 }
@@ -398,14 +398,14 @@ static void table_read(struct compiler *c, struct table *t, struct set_maker *m)
 	struct error error;
 
 	if (!path.n || path.p[0] == '/' || slice_search_nocase(path, SLICE("..")) != SIZE_MAX)
-		say(c, MESSAGE_ERROR, t->decl->source_range, NULL,
+		say(c, REMARK_ERROR, t->decl->source_range, NULL,
 		    "the file of a table lies beside the policy or below, without '..'");
 	else if (!c->src->read ||
 	    !c->src->read(c->src->context,
 		arena_printf(c->arena, "%.*s%.*s", slash ? (int)(slash + 1 - name) : 0, name,
 		    SLICE_ARG(path)),
 		64 << 20, c->arena, &text, &error))
-		say(c, MESSAGE_ERROR, t->decl->source_range, NULL, "%s",
+		say(c, REMARK_ERROR, t->decl->source_range, NULL, "%s",
 		    c->src->read ? error.why : "there is nowhere to read it from");
 	else
 		table_file(c, t, m, text);
@@ -431,12 +431,12 @@ void check_tables(struct compiler *c)
 		else if (t->decl->source == SOURCE_FILE)
 			table_read(c, t, &m);
 		else
-			say(c, MESSAGE_ERROR, t->decl->source_range, "use a list or a file",
+			say(c, REMARK_ERROR, t->decl->source_range, "use a list or a file",
 			    "tables from %s are not built yet",
 			    t->decl->source == SOURCE_SQL ? "SQL" : "a directory");
 		t->set = set_end(&m, &error);
 		if (!t->set)
-			say(c, MESSAGE_ERROR, t->decl->range, NULL, "%s", error.said);
+			say(c, REMARK_ERROR, t->decl->range, NULL, "%s", error.said);
 	}
 }
 
@@ -451,8 +451,8 @@ static void make_params(struct compiler *c, struct func *f)
 
 		*l = (struct local){ .name = p->name, .type = p->type, .slot = UINT32_MAX };
 		if (name_find(c, p->name)->kind != NAME_NONE)
-			say(c, MESSAGE_ERROR, p->range, NULL,
-			    "'%.*s' is the name of something else", SLICE_ARG(p->name));
+			say(c, REMARK_ERROR, p->range, NULL, "'%.*s' is the name of something else",
+			    SLICE_ARG(p->name));
 		*last = l;
 		last = &l->next;
 	}
@@ -473,11 +473,11 @@ static void check_customs(struct compiler *c)
 				like = name;
 		}
 		if (*like)
-			say(c, MESSAGE_ERROR, v->first->range, NULL,
+			say(c, REMARK_ERROR, v->first->range, NULL,
 			    "'%.*s' is set and never read; did you mean '%s'?", SLICE_ARG(v->name),
 			    like);
 		else
-			say(c, MESSAGE_WARNING, v->first->range, NULL,
+			say(c, REMARK_WARNING, v->first->range, NULL,
 			    "'%.*s' is set and never read", SLICE_ARG(v->name));
 	}
 }

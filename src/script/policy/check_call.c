@@ -90,16 +90,16 @@ static void check_word_arg(struct compiler *c, struct node *arg, const struct ho
 		arg->ref_kind = REF_TABLE;
 		arg->ref = slot->index;
 	} else if (p->word == 't') {
-		say(c, MESSAGE_ERROR, arg->range, NULL, "there is no table '%s'%s", shown(c, arg),
+		say(c, REMARK_ERROR, arg->range, NULL, "there is no table '%s'%s", shown(c, arg),
 		    slot ? name_like(c, arg->text, 1u << NAME_TABLE) : "");
 	} else if (p->word == 'r') {
 		if (arg->kind != NODE_REGEX)
-			say(c, MESSAGE_ERROR, arg->range, "write it between slashes",
+			say(c, REMARK_ERROR, arg->range, "write it between slashes",
 			    "a regular expression is wanted here");
 		else if (!c->quiet)
 			arg->set = pattern_set(c, one_item(c, arg, NODE_REGEX));
 	} else if (arg->kind != NODE_CONST || !arg->quoted) {
-		say(c, MESSAGE_ERROR, arg->range, NULL,
+		say(c, REMARK_ERROR, arg->range, NULL,
 		    "a text that stands there in quotes is wanted here");
 	} else if (p->word == 'g' && !c->quiet) {
 		struct node *list = one_item(c, arg, NODE_CONST);
@@ -112,7 +112,7 @@ static void check_word_arg(struct compiler *c, struct node *arg, const struct ho
 static void check_peer(struct compiler *c, const struct node *arg, const char *name)
 {
 	if (arg->peer)
-		say(c, MESSAGE_ERROR, arg->range,
+		say(c, REMARK_ERROR, arg->range,
 		    arena_printf(
 			c->arena, "use lookup(table, %s) with a table of yours", shown(c, arg)),
 		    "%s takes no peer value; %s is what the client, the message or another server said",
@@ -131,19 +131,18 @@ static void check_arg(
 	check_expr(c, arg);
 	if (p->word == 'l') {
 		if (!arg->type.list && arg->type.base != BASE_ANY)
-			say(c, MESSAGE_ERROR, arg->range, NULL, "%s wants a list; %s is a %s", what,
+			say(c, REMARK_ERROR, arg->range, NULL, "%s wants a list; %s is a %s", what,
 			    shown(c, arg), type_text(&arg->type, c->arena));
 	} else if (p->word != 'a') {
 		expr_fit(c, arg, &p->type, what);
 	} else if (arg->type.base == BASE_BODY &&
 	    !slice_eq(slice_of(m->spec->name), SLICE("length"))) {
-		say(c, MESSAGE_ERROR, arg->range, NULL,
-		    "a body is only for 'matches' and length()");
+		say(c, REMARK_ERROR, arg->range, NULL, "a body is only for 'matches' and length()");
 	}
 	if (p->no_peer)
 		check_peer(c, arg, what);
 	if (p->recipient && arg->peer && !c->func->asked_table)
-		say(c, MESSAGE_WARNING, arg->range, "ask 'in' a table of yours first",
+		say(c, REMARK_WARNING, arg->range, "ask 'in' a table of yours first",
 		    "whoever writes %s chooses where this mail goes", shown(c, arg));
 }
 
@@ -151,7 +150,7 @@ static void check_missing(
     struct compiler *c, struct node *n, const struct host_method *m, unsigned given)
 {
 	if (given < m->needed) {
-		say(c, MESSAGE_ERROR, n->range, params_text(c, m), "%s has %u of %u arguments",
+		say(c, REMARK_ERROR, n->range, params_text(c, m), "%s has %u of %u arguments",
 		    m->spec->name, given, m->needed);
 		return;
 	}
@@ -162,7 +161,7 @@ static void check_missing(
 			continue;
 		use_add(c, USE_READ, p->variable, SLICE(""), n->range);
 		if (!c->set_anywhere[p->variable] && !p->optional)
-			say(c, MESSAGE_ERROR, n->range, params_text(c, m),
+			say(c, REMARK_ERROR, n->range, params_text(c, m),
 			    "%s has no %.*s: it is neither an argument nor ever set", m->spec->name,
 			    SLICE_ARG(p->name));
 	}
@@ -175,7 +174,7 @@ static void check_method_args(struct compiler *c, struct node *n, const struct h
 	n->peer = m->peer;
 	for (struct node *arg = n->kids; arg; arg = arg->next, given++) {
 		if (i >= m->param_count) {
-			say(c, MESSAGE_ERROR, arg->range, params_text(c, m),
+			say(c, REMARK_ERROR, arg->range, params_text(c, m),
 			    "%s has an argument too many", m->spec->name);
 			return;
 		}
@@ -198,7 +197,7 @@ static void check_lookup(struct compiler *c, struct node *n)
 	const struct table *t = &c->tables[n->kids->ref];
 	n->type = t->has_to ? t->to : (struct type){ .base = BASE_TEXT };
 	if (!t->has_to)
-		say(c, MESSAGE_ERROR, n->kids->range, "write: table x of key to type = ...",
+		say(c, REMARK_ERROR, n->kids->range, "write: table x of key to type = ...",
 		    "table '%.*s' leads to no values", SLICE_ARG(t->name));
 	check_key(c, key, t);
 	if (key->kind == NODE_CONST)
@@ -217,10 +216,10 @@ static void check_host_call(struct compiler *c, struct node *n, uint32_t index, 
 	if (strcmp(m->spec->name, "lookup") == 0)
 		check_lookup(c, n);
 	if (statement && kind == METHOD_FUNCTION)
-		say(c, MESSAGE_ERROR, n->range, NULL,
+		say(c, REMARK_ERROR, n->range, NULL,
 		    "%s only has a value; nothing is done by calling it", m->spec->name);
 	if (!statement && kind == METHOD_ACTION)
-		say(c, MESSAGE_ERROR, n->range,
+		say(c, REMARK_ERROR, n->range,
 		    arena_printf(c->arena, "write call(%s, ...);", m->spec->name),
 		    "%s does something and has no value", m->spec->name);
 	use_add(c, USE_METHOD, index, SLICE(""), n->range);
@@ -245,13 +244,13 @@ static void check_func_call(struct compiler *c, struct node *n, struct func *f, 
 	n->ref_kind = REF_FUNC;
 	n->ref = (uint32_t)(f - c->funcs);
 	if (!statement)
-		say(c, MESSAGE_ERROR, n->range,
+		say(c, REMARK_ERROR, n->range,
 		    arena_printf(c->arena, "write call(%.*s);", SLICE_ARG(n->text)),
 		    "method '%.*s' has no value", SLICE_ARG(n->text));
 	for (struct param *p = f->decl->params; p;
 	     p = p->next, local = local ? local->next : NULL) {
 		if (!arg) {
-			say(c, MESSAGE_ERROR, n->range, NULL, "argument '%.*s' is missing",
+			say(c, REMARK_ERROR, n->range, NULL, "argument '%.*s' is missing",
 			    SLICE_ARG(p->name));
 			break;
 		}
@@ -263,7 +262,7 @@ static void check_func_call(struct compiler *c, struct node *n, struct func *f, 
 		arg = arg->next;
 	}
 	if (arg)
-		say(c, MESSAGE_ERROR, arg->range, NULL, "method '%.*s' has an argument too many",
+		say(c, REMARK_ERROR, arg->range, NULL, "method '%.*s' has an argument too many",
 		    SLICE_ARG(n->text));
 	add_callee(c, f, n->range);
 }
@@ -281,7 +280,7 @@ void check_call(struct compiler *c, struct node *n, bool statement)
 		for (struct node *arg = n->kids; arg; arg = arg->next)
 			if (arg->kind != NODE_REGEX)
 				check_expr(c, arg);
-		say(c, MESSAGE_ERROR, n->range, NULL, "there is no %s '%.*s'%s",
+		say(c, REMARK_ERROR, n->range, NULL, "there is no %s '%.*s'%s",
 		    statement ? "method" : "function", SLICE_ARG(n->text),
 		    name_like(c, n->text, 1u << NAME_METHOD | 1u << NAME_FUNC));
 	}

@@ -63,7 +63,7 @@ static bool spread(struct compiler *c, struct func *f, unsigned depth)
 	f->state = 1;
 	for (struct callee *one = f->callees; one; one = one->next) {
 		if (one->func->state == 1 || depth > VM_CALLS - 8) {
-			say(c, MESSAGE_ERROR, one->range, NULL,
+			say(c, REMARK_ERROR, one->range, NULL,
 			    one->func->state == 1 ? "this method calls itself"
 						  : "methods call one another too deeply");
 			return false;
@@ -97,7 +97,7 @@ static void narrow(struct placing *p, const struct func *f, unsigned depth)
 
 		if (!(p->events & events)) {
 			p->failed = true;
-			say(p->c, MESSAGE_ERROR, p->rule->decl->range, NULL,
+			say(p->c, REMARK_ERROR, p->rule->decl->range, NULL,
 			    "rule \"%.*s\" %s (%s) but %s (%s); no event has both",
 			    SLICE_ARG(p->rule->decl->name),
 			    p->last ? use_text(p->c, p->last) : "is for",
@@ -159,7 +159,7 @@ static void place_rule(struct compiler *c, struct func *f, unsigned *set_at, uns
 		int event = host_event(h, f->decl->at_event);
 
 		if (!(p.events & 1u << event))
-			say(c, MESSAGE_ERROR, f->decl->at_range, NULL,
+			say(c, REMARK_ERROR, f->decl->at_range, NULL,
 			    "rule \"%.*s\" %s, which fits only %s", SLICE_ARG(f->decl->name),
 			    p.last ? use_text(c, p.last) : "is for",
 			    events_text(h, p.events, c->arena));
@@ -171,14 +171,14 @@ static void place_rule(struct compiler *c, struct func *f, unsigned *set_at, uns
 	unsigned held = held_until(c, f, set_at, *accept_at);
 	uint32_t late = fits & ~((1u << held) - 1);
 	if (!fits || !late) {
-		say(c, MESSAGE_ERROR, f->decl->range, "give it a lower number, or say 'at EVENT'",
+		say(c, REMARK_ERROR, f->decl->range, "give it a lower number, or say 'at EVENT'",
 		    "rule \"%.*s\" fits %s, but a rule of lower number that it must follow is in %s",
 		    SLICE_ARG(f->decl->name), events_text(h, fits, c->arena), h->events[held].name);
 		return;
 	}
 	unsigned event = event_first(late);
 	if (event != event_first(fits))
-		say(c, MESSAGE_NOTE, f->decl->range, NULL,
+		say(c, REMARK_NOTE, f->decl->range, NULL,
 		    "rule \"%.*s\" would fit %s, but follows a rule of lower number in %s",
 		    SLICE_ARG(f->decl->name), h->events[event_first(fits)].name,
 		    h->events[event].name);
@@ -234,7 +234,7 @@ static void check_read(struct compiler *c, const struct func *f, const struct us
 	/* A program's own answer may be read back where it can be set. */
 	if (f->events & (v->known | v->settable) || !v->known)
 		return;
-	say(c, MESSAGE_WARNING, u->range,
+	say(c, REMARK_WARNING, u->range,
 	    arena_printf(c->arena, "it is known %s %s", v->spec->from[0] == '[' ? "in" : "from",
 		v->spec->from[0] == '[' ? events_text(h, v->known, c->arena)
 					: h->events[event_first(v->known)].name),
@@ -250,7 +250,7 @@ static void check_place(
 	if (f->events & allowed || !allowed)
 		return;
 	bool soft = u->kind != USE_VERDICT && same_context(h, f->events, allowed);
-	say(c, soft ? MESSAGE_WARNING : MESSAGE_ERROR, u->range,
+	say(c, soft ? REMARK_WARNING : REMARK_ERROR, u->range,
 	    arena_printf(c->arena, "it does in %s", events_text(h, allowed, c->arena)),
 	    "%s: this has no effect in %s", use_text(c, u), events_text(h, f->events, c->arena));
 }
@@ -262,7 +262,7 @@ static void check_verdict_place(struct compiler *c, const struct func *f, const 
 	uint32_t allowed = verdict_events(h, u->verdict), wrong = f->events & ~allowed;
 
 	if (wrong)
-		say(c, MESSAGE_ERROR, u->range,
+		say(c, REMARK_ERROR, u->range,
 		    arena_printf(c->arena, "it is for %s", events_text(h, allowed, c->arena)),
 		    "%.*s() is no verdict of %s", SLICE_ARG(u->verdict),
 		    events_text(h, wrong, c->arena));
@@ -272,7 +272,7 @@ static void check_uses(struct compiler *c, const struct func *f)
 {
 	if (!f->events) {
 		if (f->decl->kind == DECL_METHOD)
-			say(c, MESSAGE_WARNING, f->decl->range, NULL,
+			say(c, REMARK_WARNING, f->decl->range, NULL,
 			    "method '%.*s' is never called", SLICE_ARG(f->decl->name));
 		return;
 	}
@@ -300,7 +300,7 @@ static void check_shadowed(struct compiler *c)
 		if (f->decl->disabled || event >= VM_EVENTS)
 			continue;
 		if (closed[event])
-			say(c, MESSAGE_WARNING, f->decl->range, NULL,
+			say(c, REMARK_WARNING, f->decl->range, NULL,
 			    "rule \"%.*s\" is never reached: rule \"%.*s\" always decides before it",
 			    SLICE_ARG(f->decl->name), SLICE_ARG(closed[event]->decl->name));
 		else if (!f->decl->when && !f->decl->shadow && f->decl->body->kids &&

@@ -78,14 +78,14 @@ static void check_name(struct compiler *c, struct node *n)
 		place_of(c, slot->index);
 		use_add(c, USE_CUSTOM, slot->index, SLICE(""), n->range);
 	} else if (slot->kind == NAME_TABLE) {
-		say(c, MESSAGE_ERROR, n->range,
+		say(c, REMARK_ERROR, n->range,
 		    "a table stands after 'in' or 'matches', or in lookup(table, key)",
 		    "'%.*s' is a table and has no value", SLICE_ARG(n->text));
 	} else if (slot->kind == NAME_METHOD) {
-		say(c, MESSAGE_ERROR, n->range, NULL, "'%.*s' is called with parentheses",
+		say(c, REMARK_ERROR, n->range, NULL, "'%.*s' is called with parentheses",
 		    SLICE_ARG(n->text));
 	} else {
-		say(c, MESSAGE_ERROR, n->range, NULL, "there is no variable '%.*s'%s",
+		say(c, REMARK_ERROR, n->range, NULL, "there is no variable '%.*s'%s",
 		    SLICE_ARG(n->text),
 		    name_like(c, n->text, 1u << NAME_VARIABLE | 1u << NAME_CUSTOM));
 	}
@@ -97,7 +97,7 @@ void check_condition(struct compiler *c, struct node *n)
 	if (n->kind == NODE_CONST && n->quoted)
 		const_fit(c, n, &yesno_type);
 	else if (n->type.base != BASE_ANY && (n->type.base != BASE_YESNO || n->type.list))
-		say(c, MESSAGE_ERROR, n->range, "compare it with something",
+		say(c, REMARK_ERROR, n->range, "compare it with something",
 		    "a condition is yes or no; %s is a %s", shown(c, n),
 		    type_text(&n->type, c->arena));
 }
@@ -132,7 +132,7 @@ static void check_ordered(struct compiler *c, struct node *n)
 
 		if (s->kind == NODE_CONST || s->type.base == BASE_ANY || is_measure(&s->type))
 			continue;
-		say(c, MESSAGE_ERROR, s->range,
+		say(c, REMARK_ERROR, s->range,
 		    s->type.base == BASE_TEXT ? "number(...) reads one from a string" : NULL,
 		    "%.*s compares numbers, sizes and durations; %s is a %s", n->mark[1] ? 2 : 1,
 		    n->mark, shown(c, s), type_text(&s->type, c->arena));
@@ -141,10 +141,10 @@ static void check_ordered(struct compiler *c, struct node *n)
 	}
 	const struct type *a = &n->a->type, *b = &n->b->type;
 	if (n->a->kind == NODE_CONST && n->b->kind == NODE_CONST)
-		say(c, MESSAGE_ERROR, n->range, NULL, "this compares two constants");
+		say(c, REMARK_ERROR, n->range, NULL, "this compares two constants");
 	else if (n->a->kind != NODE_CONST && n->b->kind != NODE_CONST && is_measure(a) &&
 	    is_measure(b) && a->base != b->base && a->base != BASE_NUMBER && b->base != BASE_NUMBER)
-		say(c, MESSAGE_ERROR, n->range, NULL, "a size and a duration have no order");
+		say(c, REMARK_ERROR, n->range, NULL, "a size and a duration have no order");
 }
 
 static void check_compare(struct compiler *c, struct node *n)
@@ -165,20 +165,20 @@ static void check_compare(struct compiler *c, struct node *n)
 		const_fit(c, constant, &t);
 	c->of = NULL;
 	if (n->b->type.list && n->b->kind != NODE_CONST)
-		say(c, MESSAGE_ERROR, n->b->range,
+		say(c, REMARK_ERROR, n->b->range,
 		    "write the list on the left: any of its elements is compared",
 		    "a list cannot stand on the right of a comparison");
 	if (n->a->type.base == BASE_BODY || n->b->type.base == BASE_BODY)
-		say(c, MESSAGE_ERROR, n->range, NULL, "a body is only for 'matches' and length()");
+		say(c, REMARK_ERROR, n->range, NULL, "a body is only for 'matches' and length()");
 	if (equal && n->a->type.base == BASE_SIZE && n->b->type.base == BASE_DURATION)
-		say(c, MESSAGE_WARNING, n->range, NULL, "a size never equals a duration");
+		say(c, REMARK_WARNING, n->range, NULL, "a size never equals a duration");
 }
 
 /* ---- lists and patterns ---- */
 
 static void item_error(struct compiler *c, const struct node *item, const struct error *error)
 {
-	say(c, MESSAGE_ERROR, item->range, NULL, "%s", error->said);
+	say(c, REMARK_ERROR, item->range, NULL, "%s", error->said);
 }
 
 static bool add_item(struct compiler *c, struct set_maker *m, struct node *item,
@@ -225,7 +225,7 @@ const struct set *list_set(
 	set_begin(&m, kind, c->arena);
 	for (struct node *item = list->kids; item; item = item->next) {
 		if (item->a)
-			say(c, MESSAGE_ERROR, item->a->range, NULL, "'to' stands only in tables");
+			say(c, REMARK_ERROR, item->a->range, NULL, "'to' stands only in tables");
 		if (!add_item(c, &m, item, left, &error))
 			item_error(c, item, &error);
 	}
@@ -266,7 +266,7 @@ void check_key(struct compiler *c, const struct node *key, const struct table *t
 	have.list = false;
 	if (have.base == BASE_ANY || key->kind == NODE_CONST || type_converts(&have, &want))
 		return;
-	say(c, MESSAGE_ERROR, key->range,
+	say(c, REMARK_ERROR, key->range,
 	    have.base == BASE_TEXT
 		? arena_printf(c->arena, "%s(...) makes one of a string, or unknown",
 		      type_text(&want, c->arena))
@@ -287,26 +287,26 @@ static void check_in_name(struct compiler *c, struct node *n)
 		if (n->a->kind == NODE_CONST)
 			const_fit(c, n->a, &(struct type){ .base = t->key });
 		if (n->kind == NODE_MATCHES && t->kind != SET_PATTERN)
-			say(c, MESSAGE_ERROR, n->b->range, "use 'in'",
+			say(c, REMARK_ERROR, n->b->range, "use 'in'",
 			    "'matches' wants a table of pattern");
 		return;
 	}
 	struct name_slot *slot = n->b->kind == NODE_NAME ? name_find(c, n->b->text) : NULL;
 	if (slot && slot->kind == NAME_NONE && !local_find(c, n->b->text)) {
-		say(c, MESSAGE_ERROR, n->b->range, NULL, "there is no table or list '%.*s'%s",
+		say(c, REMARK_ERROR, n->b->range, NULL, "there is no table or list '%.*s'%s",
 		    SLICE_ARG(n->b->text),
 		    name_like(c, n->b->text, 1u << NAME_TABLE | 1u << NAME_VARIABLE));
 		return;
 	}
 	check_expr(c, n->b);
 	if (n->b->type.base != BASE_ANY && (!n->b->type.list || n->kind == NODE_MATCHES))
-		say(c, MESSAGE_ERROR, n->b->range, NULL,
+		say(c, REMARK_ERROR, n->b->range, NULL,
 		    n->kind == NODE_MATCHES
 			? "patterns stand there, or in a table of pattern; %s is neither"
 			: "%s is neither a list nor a table",
 		    shown(c, n->b));
 	else if (n->a->type.list)
-		say(c, MESSAGE_ERROR, n->a->range, NULL, "a list cannot be looked for in a list");
+		say(c, REMARK_ERROR, n->a->range, NULL, "a list cannot be looked for in a list");
 	else if (n->a->kind == NODE_CONST)
 		const_fit(c, n->a, &(struct type){ .base = n->b->type.base });
 }
@@ -319,7 +319,7 @@ static void check_in(struct compiler *c, struct node *n)
 		return;
 	}
 	if (n->kind == NODE_IN && n->a->type.base == BASE_BODY)
-		say(c, MESSAGE_ERROR, n->a->range, NULL,
+		say(c, REMARK_ERROR, n->a->range, NULL,
 		    "a body is only for 'matches' and length()");
 	if (n->kind == NODE_MATCHES)
 		n->b->set = c->quiet ? n->b->set : pattern_set(c, n->b);
@@ -343,7 +343,7 @@ static void check_sum(struct compiler *c, struct node *n)
 			const_fit(c, sides[i], &(struct type){ .base = BASE_NUMBER });
 		if (sides[i]->type.base == BASE_ANY || is_measure(&sides[i]->type))
 			continue;
-		say(c, MESSAGE_ERROR, sides[i]->range,
+		say(c, REMARK_ERROR, sides[i]->range,
 		    n->mark[0] == '+' ? "texts are joined in quotes: \"%a%%b%\"" : NULL,
 		    "'%c' is for numbers, sizes and durations; %s is a %s", n->mark[0],
 		    shown(c, sides[i]), type_text(&sides[i]->type, c->arena));
@@ -358,8 +358,8 @@ static void check_sum(struct compiler *c, struct node *n)
 	    : n->mark[0] == '*' ? a.base != BASE_NUMBER && b.base != BASE_NUMBER
 				: b.base != BASE_NUMBER && a.base != b.base;
 	if (bad && is_measure(&a) && is_measure(&b))
-		say(c, MESSAGE_ERROR, n->range, NULL, "'%c' does not join a %s and a %s",
-		    n->mark[0], type_text(&a, c->arena), type_text(&b, c->arena));
+		say(c, REMARK_ERROR, n->range, NULL, "'%c' does not join a %s and a %s", n->mark[0],
+		    type_text(&a, c->arena), type_text(&b, c->arena));
 }
 
 static void check_joined(struct compiler *c, struct node *n)
@@ -370,7 +370,7 @@ static void check_joined(struct compiler *c, struct node *n)
 		check_expr(c, kid);
 		n->peer |= kid->peer;
 		if (kid->type.base == BASE_BODY)
-			say(c, MESSAGE_ERROR, kid->range, NULL, "a body cannot be part of a text");
+			say(c, REMARK_ERROR, kid->range, NULL, "a body cannot be part of a text");
 	}
 }
 
@@ -417,10 +417,10 @@ void check_expr(struct compiler *c, struct node *n)
 		n->type = n->a->type;
 		n->peer = n->a->peer;
 		if (n->type.base != BASE_ANY && !is_measure(&n->type))
-			say(c, MESSAGE_ERROR, n->range, NULL, "'-' is for numbers");
+			say(c, REMARK_ERROR, n->range, NULL, "'-' is for numbers");
 		return;
 	case NODE_REGEX:
-		say(c, MESSAGE_ERROR, n->range, NULL,
+		say(c, REMARK_ERROR, n->range, NULL,
 		    "a regular expression stands after 'matches' or in extract()");
 		return;
 	default:

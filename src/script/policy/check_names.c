@@ -6,7 +6,7 @@
 
 #define CUSTOMS_MAX 2000
 
-void say(struct compiler *c, enum message_kind kind, struct range range, const char *hint,
+void say(struct compiler *c, enum remark_kind kind, struct range range, const char *hint,
     const char *format, ...)
 {
 	char text[600];
@@ -17,7 +17,7 @@ void say(struct compiler *c, enum message_kind kind, struct range range, const c
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	message_add(c->src, kind, range, hint, "%s", text);
+	remark_add(c->src, kind, range, hint, "%s", text);
 }
 
 static uint64_t name_hash(slice name)
@@ -59,7 +59,7 @@ bool name_add(struct compiler *c, slice name, int kind, uint32_t index, struct r
 		names_grow(c);
 	struct name_slot *slot = name_find(c, name);
 	if (slot->kind != NAME_NONE) {
-		say(c, MESSAGE_ERROR, range, NULL, "'%.*s' is already %s", SLICE_ARG(name),
+		say(c, REMARK_ERROR, range, NULL, "'%.*s' is already %s", SLICE_ARG(name),
 		    kinds[slot->kind]);
 		return false;
 	}
@@ -128,7 +128,7 @@ static void add_custom(struct compiler *c, struct func *f, struct node *set)
 			memcpy(c->customs, old, c->custom_count * sizeof *old);
 	}
 	if (c->custom_count == CUSTOMS_MAX) {
-		say(c, MESSAGE_ERROR, set->range, NULL,
+		say(c, REMARK_ERROR, set->range, NULL,
 		    "a policy has at most %d variables of its own", CUSTOMS_MAX);
 		return;
 	}
@@ -156,7 +156,7 @@ static void add_rule_name(struct compiler *c, struct decl *d)
 	slice key = slice_of(arena_printf(c->arena, "\"%.*s", SLICE_ARG(d->name)));
 
 	if (name_find(c, key)->kind != NAME_NONE)
-		say(c, MESSAGE_ERROR, d->range, NULL, "a rule of this name is there already");
+		say(c, REMARK_ERROR, d->range, NULL, "a rule of this name is there already");
 	else
 		name_add(c, key, NAME_FUNC, UINT32_MAX, d->range);
 }
@@ -204,7 +204,7 @@ void check_names(struct compiler *c)
 		slice name = event ? d->name : d->at_event;
 
 		if (name.n && host_event(c->host->host, name) < 0)
-			say(c, MESSAGE_ERROR, event ? d->range : d->at_range, NULL,
+			say(c, REMARK_ERROR, event ? d->range : d->at_range, NULL,
 			    "there is no event '%.*s'%s", SLICE_ARG(name),
 			    name_like(c, name, 1u << NAME_EVENT));
 	}

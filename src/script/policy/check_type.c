@@ -44,7 +44,7 @@ static bool fit_choice(struct compiler *c, struct node *n, const struct type *t)
 		n->value = VALUE_TEXT_OF(n->text);
 		return true;
 	}
-	say(c, MESSAGE_ERROR, n->range, arena_printf(c->arena, "one of: %s", t->choice),
+	say(c, REMARK_ERROR, n->range, arena_printf(c->arena, "one of: %s", t->choice),
 	    "'%.*s' is not a value of %s%s", SLICE_ARG(slice_head(n->text, 80)),
 	    c->of ? c->of : "this choice", more);
 	return false;
@@ -70,7 +70,7 @@ static bool fit_number(struct compiler *c, struct node *n, const struct type *t)
 	n->value = VALUE_NUMBER_OF(number);
 	return true;
 no:
-	say(c, MESSAGE_ERROR, n->range,
+	say(c, REMARK_ERROR, n->range,
 	    t->base == BASE_SIZE           ? "a size is octets, or has K, M or G"
 		: t->base == BASE_DURATION ? "a duration is seconds, or has s, m, h or d"
 					   : NULL,
@@ -99,7 +99,7 @@ static bool fit_name(struct compiler *c, struct node *n, const struct type *t)
 		n->value = VALUE_TEXT_OF(address_text(c->arena, &address));
 		return true;
 	}
-	say(c, MESSAGE_ERROR, n->range, NULL, "%s is no %s", shown(c, n), type_text(t, c->arena));
+	say(c, REMARK_ERROR, n->range, NULL, "%s is no %s", shown(c, n), type_text(t, c->arena));
 	return false;
 }
 
@@ -109,7 +109,7 @@ static bool fit_yesno(struct compiler *c, struct node *n)
 		n->value = VALUE_YESNO_OF(slice_eq_nocase(n->text, SLICE("yes")));
 		return true;
 	}
-	say(c, MESSAGE_ERROR, n->range, NULL, "%s is neither yes nor no", shown(c, n));
+	say(c, REMARK_ERROR, n->range, NULL, "%s is neither yes nor no", shown(c, n));
 	return false;
 }
 
@@ -139,7 +139,7 @@ bool const_fit(struct compiler *c, struct node *n, const struct type *t)
 		fits = ip_parse(n->text, &ip);
 		n->value = (struct value){ .kind = VALUE_IP, .ip = ip };
 		if (!fits)
-			say(c, MESSAGE_ERROR, n->range, NULL, "%s is no IP address", shown(c, n));
+			say(c, REMARK_ERROR, n->range, NULL, "%s is no IP address", shown(c, n));
 		break;
 	case BASE_DOMAIN:
 	case BASE_ADDRESS:
@@ -176,7 +176,7 @@ bool expr_fit(struct compiler *c, struct node *n, const struct type *t, const ch
 {
 	if (n->kind == NODE_CONST) {
 		if (t->list && n->text.n) {
-			say(c, MESSAGE_ERROR, n->range, NULL, "%s is a list; a constant is none",
+			say(c, REMARK_ERROR, n->range, NULL, "%s is a list; a constant is none",
 			    what);
 			return false;
 		}
@@ -190,7 +190,7 @@ bool expr_fit(struct compiler *c, struct node *n, const struct type *t, const ch
 		t->base == BASE_ADDRESS))
 		hint = arena_printf(
 		    c->arena, "%s(...) makes one of a string, or unknown", type_text(t, c->arena));
-	say(c, MESSAGE_ERROR, n->range, hint, "%s wants a %s; %s is a %s", what,
+	say(c, REMARK_ERROR, n->range, hint, "%s wants a %s; %s is a %s", what,
 	    type_text(t, c->arena), shown(c, n), type_text(&n->type, c->arena));
 	return false;
 }
@@ -200,7 +200,7 @@ struct type custom_type(struct compiler *c, uint32_t index)
 	struct custom *v = &c->customs[index];
 
 	if (v->state == 1) {
-		say(c, MESSAGE_ERROR, v->first->range, NULL,
+		say(c, REMARK_ERROR, v->first->range, NULL,
 		    "the type of '%.*s' depends on itself; set it to a constant first",
 		    SLICE_ARG(v->name));
 		v->state = 2;

@@ -122,7 +122,7 @@ bool name_add(struct compiler *c, slice name, int kind, uint32_t index, struct r
 const char *name_like(struct compiler *c, slice name, unsigned kinds);
 /* Declarations and custom variables get their names. */
 void check_names(struct compiler *c);
-void say(struct compiler *c, enum message_kind kind, struct range range, const char *hint,
+void say(struct compiler *c, enum remark_kind kind, struct range range, const char *hint,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* ---- types ---- */

@@ -45,7 +45,7 @@ static struct token bad(struct lexer *l, size_t n, const char *hint, const char 
 {
 	struct token t = token(l, TOKEN_BAD, n);
 
-	message_add(l->src, MESSAGE_ERROR, t.range, hint, "%s", what);
+	remark_add(l->src, REMARK_ERROR, t.range, hint, "%s", what);
 	return t;
 }
 
@@ -92,7 +92,7 @@ static struct token lex_number(struct lexer *l)
 		struct token t = token(l, TOKEN_ENHANCED, n);
 
 		if (t.text.n > 9 || !strchr("245", t.text.p[0]) || t.text.p[1] != '.') {
-			message_add(l->src, MESSAGE_ERROR, t.range, "write it as 5.7.1",
+			remark_add(l->src, REMARK_ERROR, t.range, "write it as 5.7.1",
 			    "this is no enhanced status code");
 			t.kind = TOKEN_BAD;
 		}
@@ -106,12 +106,12 @@ static struct token lex_number(struct lexer *l)
 		while (is_name(at(l, 0)))
 			l->at++;
 		t.range.end = (uint32_t)l->at;
-		message_add(l->src, MESSAGE_ERROR, t.range, "units are K M G and s m h d",
+		remark_add(l->src, REMARK_ERROR, t.range, "units are K M G and s m h d",
 		    "a number ends in a letter that is no unit");
 		t.kind = TOKEN_BAD;
 	} else if (!number_read(digits, &t.number) ||
 	    (unit && !apply_unit(&t, t.text.p[t.text.n - 1]))) {
-		message_add(l->src, MESSAGE_ERROR, t.range,
+		remark_add(l->src, REMARK_ERROR, t.range,
 		    dots ? "at most three digits follow the dot" : NULL,
 		    "this number is too large or too fine");
 		t.kind = TOKEN_BAD;

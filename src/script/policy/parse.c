@@ -268,8 +268,10 @@ static void import(struct parser *p, const char *name, struct range range)
 			parser_fail(p, range, NULL, "this import leads back to itself");
 		return;
 	}
+	if (p->tree->alone)
+		return;
 	if (!src->read || !src->read(src->context, name, TEXT_MAX, src->arena, &text, &error)) {
-		message_add(src, MESSAGE_ERROR, range, NULL, "%s",
+		remark_add(src, REMARK_ERROR, range, NULL, "%s",
 		    src->read ? error.why : "there is nowhere to import from");
 		return;
 	}
@@ -339,11 +341,11 @@ void parse_file(struct parser *p, uint32_t file, struct parser *from)
 	from->dead |= p->dead;
 }
 
-void policy_parse(struct sources *src, uint32_t file, struct tree *tree)
+void policy_parse(struct sources *src, uint32_t file, bool alone, struct tree *tree)
 {
 	struct parser p, from = { .src = src, .tree = tree };
 
-	*tree = (struct tree){ 0 };
+	*tree = (struct tree){ .alone = alone };
 	parse_file(&p, file, &from);
 	tree->dead = p.dead;
 }

@@ -17,7 +17,8 @@
 struct tree {
 	struct decl *first, *last;
 	uint32_t count, rules;
-	bool dead; /* not read to its end: not worth checking */
+	bool alone; /* imports are not followed */
+	bool dead;  /* not read to its end: not worth checking */
 };
 
 struct parser {
@@ -33,8 +34,8 @@ struct parser {
 	struct tree *tree;
 };
 
-/* Reads the file of this index and all that it imports, adding to the tree. */
-void policy_parse(struct sources *src, uint32_t file, struct tree *tree);
+/* Reads the file of this index, and all that it imports unless `alone`, into the tree. */
+void policy_parse(struct sources *src, uint32_t file, bool alone, struct tree *tree);
 /* Reads a file that is one session. NULL: nothing in it, or errors. */
 struct step *session_parse(struct sources *src, uint32_t file);
 

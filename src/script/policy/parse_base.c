@@ -13,7 +13,7 @@ void parser_begin(struct parser *p, struct sources *src, uint32_t file, uint32_t
 void parser_next(struct parser *p)
 {
 	p->end = p->now.range.end;
-	if (p->dead || p->src->files[p->lexer.file].errors > MESSAGES_MAX) {
+	if (p->dead || p->src->files[p->lexer.file].errors > REMARKS_MAX) {
 		p->lexer.at = p->lexer.text.n;
 		p->dead = true;
 	}
@@ -25,7 +25,7 @@ void parser_next(struct parser *p)
 bool parser_fail(struct parser *p, struct range range, const char *hint, const char *what)
 {
 	if (!p->failed && !p->dead)
-		message_add(p->src, MESSAGE_ERROR, range, hint, "%s", what);
+		remark_add(p->src, REMARK_ERROR, range, hint, "%s", what);
 	p->failed = true;
 	return false;
 }
@@ -41,10 +41,10 @@ bool parser_expected(struct parser *p, const char *what)
 	if (p->end && slice_find(between, '\n') < between.n)
 		range = (struct range){ range.file, p->end, p->end };
 	if (p->now.kind == TOKEN_END)
-		message_add(
-		    p->src, MESSAGE_ERROR, range, NULL, "expected %s, but the file ends", what);
+		remark_add(
+		    p->src, REMARK_ERROR, range, NULL, "expected %s, but the file ends", what);
 	else
-		message_add(p->src, MESSAGE_ERROR, range, NULL, "expected %s before '%.*s'", what,
+		remark_add(p->src, REMARK_ERROR, range, NULL, "expected %s before '%.*s'", what,
 		    SLICE_ARG(slice_head(source_text(p->src, p->now.range), 40)));
 	p->failed = true;
 	return false;

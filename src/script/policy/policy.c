@@ -101,7 +101,7 @@ static void check_bounds(struct policy *p, const struct policy_limits *limits)
 			continue;
 		for (struct decl *d = p->decls; d; d = d->next)
 			if (d->kind != DECL_TABLE && d->kind != DECL_TEST) {
-				message_add(p->sources, MESSAGE_ERROR, d->range,
+				remark_add(p->sources, REMARK_ERROR, d->range,
 				    "shorten loops within loops, and patterns with many stars",
 				    "%s may take %llu steps; at most %llu are allowed",
 				    h->events[e].name,
@@ -119,7 +119,7 @@ static void verify(struct policy *p)
 	struct range first = p->decls ? p->decls->range : (struct range){ 0 };
 
 	if (!program_verify(p->program, scratch, &error))
-		message_add(p->sources, MESSAGE_ERROR, first,
+		remark_add(p->sources, REMARK_ERROR, first,
 		    "this is a mistake of the compiler; please report it",
 		    "the program was not accepted: %s", error.why);
 	arena_free(scratch);
@@ -151,7 +151,7 @@ struct policy *policy_compile(const struct policy_host *host, struct sources *so
 
 	if (file >= sources->file_count || sources->errors)
 		return NULL;
-	policy_parse(sources, file, &c.tree);
+	policy_parse(sources, file, false, &c.tree);
 	if (c.tree.dead)
 		return NULL;
 	c.funcs = ARENA_ARRAY(c.arena, struct func, c.tree.count + 1);

@@ -37,8 +37,8 @@ static size_t first_bad(slice text)
 uint32_t sources_add(struct sources *src, const char *name, slice text, struct range from)
 {
 	if (src->file_count == FILES_MAX) {
-		message_add(
-		    src, MESSAGE_ERROR, from, NULL, "a policy has at most %d files", FILES_MAX);
+		remark_add(
+		    src, REMARK_ERROR, from, NULL, "a policy has at most %d files", FILES_MAX);
 		return UINT32_MAX;
 	}
 	uint32_t file = src->file_count++;
@@ -50,7 +50,7 @@ uint32_t sources_add(struct sources *src, const char *name, slice text, struct r
 	else
 		src->octets += text.n;
 	if (too_long) {
-		message_add(src, MESSAGE_ERROR, (struct range){ file, 0, 0 }, no_hint,
+		remark_add(src, REMARK_ERROR, (struct range){ file, 0, 0 }, no_hint,
 		    "a policy has at most %d MiB with all its imports", TEXT_MAX >> 20);
 		return UINT32_MAX;
 	}
@@ -59,14 +59,14 @@ uint32_t sources_add(struct sources *src, const char *name, slice text, struct r
 		uint32_t at = (uint32_t)bad;
 		unsigned octet = (unsigned char)text.p[bad];
 
-		message_add(src, MESSAGE_ERROR, (struct range){ file, at, at + 1 },
+		remark_add(src, REMARK_ERROR, (struct range){ file, at, at + 1 },
 		    "a policy is UTF-8 without NUL", "this is no text: octet 0x%02X", octet);
 		return UINT32_MAX;
 	}
 	return file;
 }
 
-void message_add(struct sources *src, enum message_kind kind, struct range range, const char *hint,
+void remark_add(struct sources *src, enum remark_kind kind, struct range range, const char *hint,
     const char *format, ...)
 {
 	char text[600];
@@ -75,10 +75,10 @@ void message_add(struct sources *src, enum message_kind kind, struct range range
 	if (range.file >= src->file_count)
 		range = (struct range){ 0 };
 	struct source *file = &src->files[range.file];
-	unsigned *count = kind == MESSAGE_ERROR ? &file->errors : &file->others;
-	src->errors += kind == MESSAGE_ERROR;
-	src->warnings += kind == MESSAGE_WARNING;
-	if (++*count > MESSAGES_MAX)
+	unsigned *count = kind == REMARK_ERROR ? &file->errors : &file->others;
+	src->errors += kind == REMARK_ERROR;
+	src->warnings += kind == REMARK_WARNING;
+	if (++*count > REMARKS_MAX)
 		return;
 	va_start(args, format);
 	int n = vsnprintf(text, sizeof text, format, args);
@@ -86,11 +86,11 @@ void message_add(struct sources *src, enum message_kind kind, struct range range
 	size_t length = n < (int)sizeof text ? (size_t)n : sizeof text - 1;
 	while (n >= (int)sizeof text && length && is_continuation(text[length]))
 		length--;
-	struct message *m = ARENA_NEW(src->arena, struct message);
-	*m = (struct message){ .next = src->messages,
+	struct remark *m = ARENA_NEW(src->arena, struct remark);
+	*m = (struct remark){ .next = src->messages,
 		.kind = kind,
 		.range = range,
-		.order = src->message_count++,
+		.order = src->remark_count++,
 		.text = arena_str(src->arena, (slice){ text, length }),
 		.hint = hint ? arena_str(src->arena, slice_of(hint)) : NULL };
 	src->messages = m;
@@ -152,9 +152,9 @@ void source_place(struct sources *src, struct range range, unsigned *line, unsig
 		*column += !is_continuation(file->text.p[i]);
 }
 
-static const char *kind_name(enum message_kind kind)
+static const char *kind_name(enum remark_kind kind)
 {
-	return kind == MESSAGE_ERROR ? "error" : kind == MESSAGE_WARNING ? "warning" : "note";
+	return kind == REMARK_ERROR ? "error" : kind == REMARK_WARNING ? "warning" : "note";
 }
 
 /* Control characters of the text would act on the terminal. */
@@ -168,7 +168,7 @@ static void add_shown(struct buf *out, slice text)
 }
 
 static void print_line(
-    const struct sources *src, const struct message *m, unsigned line, struct buf *out)
+    const struct sources *src, const struct remark *m, unsigned line, struct buf *out)
 {
 	slice text = src->files[m->range.file].text;
 	slice whole = line_of(text, m->range.at);
@@ -197,7 +197,7 @@ static void print_line(
 	buf_addc(out, '\n');
 }
 
-static void print_text(struct sources *src, const struct message *m, struct buf *out)
+static void print_text(struct sources *src, const struct remark *m, struct buf *out)
 {
 	unsigned line, column;
 
@@ -223,7 +223,7 @@ static void add_json(struct buf *out, const char *name, const char *text)
 	buf_addc(out, '"');
 }
 
-static void print_json(struct sources *src, const struct message *m, struct buf *out)
+static void print_json(struct sources *src, const struct remark *m, struct buf *out)
 {
 	unsigned line, column, end_line, end_column;
 	struct range end = { m->range.file, m->range.end, m->range.end };
@@ -244,10 +244,10 @@ static void print_json(struct sources *src, const struct message *m, struct buf 
 	buf_addc(out, '}');
 }
 
-static int message_order(const void *a, const void *b)
+static int remark_order(const void *a, const void *b)
 {
-	const struct message *x = *(const struct message *const *)a,
-			     *y = *(const struct message *const *)b;
+	const struct remark *x = *(const struct remark *const *)a,
+			    *y = *(const struct remark *const *)b;
 
 	if (x->range.file != y->range.file)
 		return x->range.file < y->range.file ? -1 : 1;
@@ -258,13 +258,13 @@ static int message_order(const void *a, const void *b)
 
 void sources_print(struct sources *src, bool json, struct buf *out)
 {
-	const struct message **all =
-	    ARENA_ARRAY(src->arena, const struct message *, src->message_count + 1);
+	const struct remark **all =
+	    ARENA_ARRAY(src->arena, const struct remark *, src->remark_count + 1);
 	size_t n = 0;
 
-	for (const struct message *m = src->messages; m; m = m->next)
+	for (const struct remark *m = src->messages; m; m = m->next)
 		all[n++] = m;
-	qsort(all, n, sizeof *all, message_order);
+	qsort(all, n, sizeof *all, remark_order);
 	buf_adds(out, json ? "[" : "");
 	for (size_t i = 0; i < n; i++) {
 		if (json && i)
@@ -273,9 +273,9 @@ void sources_print(struct sources *src, bool json, struct buf *out)
 	}
 	buf_adds(out, json ? "]\n" : "");
 	for (uint32_t f = 0; f < src->file_count && !json; f++)
-		if (src->files[f].errors > MESSAGES_MAX)
+		if (src->files[f].errors > REMARKS_MAX)
 			buf_addf(out, "%s: %u errors more\n", src->files[f].name,
-			    src->files[f].errors - MESSAGES_MAX);
+			    src->files[f].errors - REMARKS_MAX);
 }
 
 unsigned word_distance(slice a, slice b, unsigned most)

@@ -4,11 +4,11 @@
  *     struct sources src;
  *     sources_begin(&src, arena, read, context);
  *     ...
- *     message_add(&src, MESSAGE_ERROR, range, "one of: pass fail", "'%s' is not a value", word);
+ *     remark_add(&src, REMARK_ERROR, range, "one of: pass fail", "'%s' is not a value", word);
  *     sources_print(&src, false, &out);
  *
  * Each message has a file, line and column (in characters), shows the line with a caret and may have a hint. At
- * most MESSAGES_MAX errors of a file are kept; they come out in the order of the text.
+ * most REMARKS_MAX errors of a file are kept; they come out in the order of the text.
  */
 #ifndef SCRIPT_POLICY_SOURCE_H
 #define SCRIPT_POLICY_SOURCE_H
@@ -17,20 +17,20 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-#define MESSAGES_MAX 20        /* errors of a file; as many warnings */
-#define FILES_MAX    64        /* of a policy */
-#define TEXT_MAX     (4 << 20) /* octets of all files together */
+#define REMARKS_MAX 20        /* errors of a file; as many warnings */
+#define FILES_MAX   64        /* of a policy */
+#define TEXT_MAX    (4 << 20) /* octets of all files together */
 
 struct range {
 	uint32_t file;
 	uint32_t at, end; /* octets [at, end) of the file */
 };
 
-enum message_kind { MESSAGE_ERROR, MESSAGE_WARNING, MESSAGE_NOTE };
+enum remark_kind { REMARK_ERROR, REMARK_WARNING, REMARK_NOTE };
 
-struct message {
-	struct message *next;
-	enum message_kind kind;
+struct remark {
+	struct remark *next;
+	enum remark_kind kind;
 	struct range range;
 	uint32_t order;
 	const char *text, *hint; /* hint: NULL for none */
@@ -56,8 +56,8 @@ struct sources {
 	struct source files[FILES_MAX];
 	uint32_t file_count;
 	size_t octets;
-	struct message *messages;
-	uint32_t message_count;
+	struct remark *messages;
+	uint32_t remark_count;
 	unsigned errors, warnings;
 };
 
@@ -65,7 +65,7 @@ void sources_begin(struct sources *src, struct arena *arena, source_read *read, 
 /* Adds a text under a name; UINT32_MAX and a message: there are too many, it is too long, or it is no text. */
 uint32_t sources_add(struct sources *src, const char *name, slice text, struct range from);
 /* hint may be NULL. */
-void message_add(struct sources *src, enum message_kind kind, struct range range, const char *hint,
+void remark_add(struct sources *src, enum remark_kind kind, struct range range, const char *hint,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* All messages, ordered; as text, or as a JSON array. */
 void sources_print(struct sources *src, bool json, struct buf *out);

@@ -1,0 +1,61 @@
+/* policy_play: what the files of policy_run share. */
+#ifndef MAIN_POLICY_PLAY_H
+#define MAIN_POLICY_PLAY_H
+
+#include "main/policy_run.h"
+#include "smtp/policy_host.h"
+
+#define CALLS_MAX  256 /* actions of a step that are kept */
+#define FIELDS_MAX 1000
+#define RCPTS_MAX  1000
+
+struct played_call {
+	uint32_t method;
+	struct value args[4];
+	unsigned count;
+};
+
+struct field {
+	slice name, value;
+};
+
+struct play {
+	const struct policy *policy;
+	struct arena *arena;
+	struct buf *out;
+	bool quiet, connected, in_mail, has_data, refused_all;
+	unsigned failed;
+	const struct step *step;
+	struct value *vars;
+	const struct set *sets[2];
+	const struct step *given; /* steps up to the one in hand may give facts */
+	/* of the step in hand */
+	slice action, text, enhanced;
+	int64_t code;
+	uint32_t rule;
+	struct vm_trace_entry trace[256];
+	unsigned trace_count;
+	struct played_call calls[CALLS_MAX];
+	unsigned call_count;
+	struct field fields[FIELDS_MAX];
+	unsigned field_count;
+	struct value rcpts[RCPTS_MAX];
+	unsigned rcpt_count;
+	const char *fault;
+};
+
+/* Says why the step fails. */
+void play_fail(struct play *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A constant of a session as a value of the type; unknown if it does not fit. */
+struct value play_value(struct play *p, const struct type *t, const struct given *g);
+void play_set(struct play *p, const char *variable, struct value value);
+/* The last fact of this name given so far; NULL: none. */
+const struct given *play_given(const struct play *p, const char *name);
+/* The last answer given to a check with these arguments. */
+const struct step *play_answer(
+    const struct play *p, const char *name, const struct value *args, unsigned count);
+/* A header change or reading. */
+void play_header_change(struct play *p, const char *method, slice name, slice value);
+struct value play_header(struct vm *vm, struct play *p, slice name, bool all);
+
+#endif
