@@ -25,6 +25,7 @@ static struct value ip_value(slice text)
 static void start_variables(struct play *p, unsigned from)
 {
 	const struct host_info *h = p->policy->host;
+	const struct value none = { 0 };
 
 	for (uint32_t i = 0; i < h->host->variable_count; i++) {
 		const struct host_variable *v = &h->variables[i];
@@ -35,9 +36,9 @@ static void start_variables(struct play *p, unsigned from)
 
 		if (v->known && event_first(v->known) < from)
 			continue;
-		p->vars[i] = g ? play_value(p, &v->type, g)
-		    : conf     ? (struct value){ 0 }
-			       : play_value(p, &v->type, &as_given);
+		p->vars[i] = none;
+		if (g || !conf)
+			p->vars[i] = play_value(p, &v->type, g ? g : &as_given);
 	}
 }
 
