@@ -7,6 +7,8 @@
 
 #define TEXT(slice_) VALUE_TEXT_OF(slice_)
 
+static const struct value unknown = { .kind = VALUE_UNKNOWN };
+
 void play_set(struct play *p, const char *variable, struct value value)
 {
 	p->vars[policy_variable_id(variable)] = value;
@@ -25,7 +27,6 @@ static struct value ip_value(slice text)
 static void start_variables(struct play *p, unsigned from)
 {
 	const struct host_info *h = p->policy->host;
-	const struct value none = { 0 };
 
 	for (uint32_t i = 0; i < h->host->variable_count; i++) {
 		const struct host_variable *v = &h->variables[i];
@@ -36,7 +37,7 @@ static void start_variables(struct play *p, unsigned from)
 
 		if (v->known && event_first(v->known) < from)
 			continue;
-		p->vars[i] = none;
+		p->vars[i] = unknown;
 		if (g || !conf)
 			p->vars[i] = play_value(p, &v->type, g ? g : &as_given);
 	}
@@ -172,8 +173,8 @@ static void set_address(
 	while (at && address.p[at - 1] != '@')
 		at--;
 	play_set(p, whole, null ? TEXT(SLICE("<>")) : TEXT(address));
-	play_set(p, user, null || !at ? (struct value){ 0 } : TEXT(slice_head(address, at - 1)));
-	play_set(p, domain, null || !at ? (struct value){ 0 } : TEXT(slice_from(address, at)));
+	play_set(p, user, null || !at ? unknown : TEXT(slice_head(address, at - 1)));
+	play_set(p, domain, null || !at ? unknown : TEXT(slice_from(address, at)));
 }
 
 static void do_connect(struct play *p, const struct step *s)
@@ -200,7 +201,7 @@ static void do_ehlo(struct play *p, const struct step *s)
 static void do_auth(struct play *p, const struct step *s)
 {
 	play_set(p, "authName", TEXT(s->text));
-	play_set(p, "authUser", s->flag ? (struct value){ 0 } : TEXT(s->text));
+	play_set(p, "authUser", s->flag ? unknown : TEXT(s->text));
 	play_set(p, "isAuthenticated", VALUE_YESNO_OF(!s->flag));
 	fire(p, ON_AUTH);
 }
