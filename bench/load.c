@@ -7,97 +7,25 @@
  * clients do; with starttls, each message in a session of its own, under TLS, never resumed. One line of figures: accepted and visible messages a second, and the time of the answer to
  * the data in ms (median, 99th percentile). The watchers log in before the load begins.
  */
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
-#include <openssl/ssl.h>
+#include "wire.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LINE 4096
 #define HEAD 300
 
-struct wire {
-	int fd;
-	SSL *tls; /* NULL: in clear */
-	char in[LINE];
-	size_t n;
-};
-
 static int smtp_port, imap_port, sessions, messages, octets, users;
 static const char *password;
-static _Atomic int next_message, failures;
+static _Atomic int next_message;
 static double *latencies;
 static char *body;
 static size_t body_octets;
 static SSL_CTX *tls_context; /* NULL: no STARTTLS */
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void fail(const char *what, const char *said)
-{
-	fprintf(stderr, "load: %s: %s\n", what, said);
-	exit(1);
-}
-
-static void wire_open(struct wire *w, int port)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons((uint16_t)port) };
-	int on = 1;
-
-	w->n = 0;
-	w->tls = NULL;
-	w->fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (connect(w->fd, (struct sockaddr *)&address, sizeof address) < 0)
-		fail("connect", "refused");
-	setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
-static void wire_send(struct wire *w, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t sent = w->tls ? SSL_write(w->tls, p, (int)n) : send(w->fd, p, n, MSG_NOSIGNAL);
-
-		if (sent <= 0)
-			fail("send", "the connection is gone");
-		p += sent;
-		n -= (size_t)sent;
-	}
-}
-
-/* The next line without its end, in `line`. */
-static void wire_line(struct wire *w, char *line)
-{
-	char *end;
-
-	while (!(end = memchr(w->in, '\n', w->n))) {
-		size_t room = sizeof w->in - w->n;
-		ssize_t got = w->tls ? SSL_read(w->tls, w->in + w->n, (int)room)
-				     : recv(w->fd, w->in + w->n, room, 0);
-
-		if (got <= 0)
-			fail("receive", "the connection is gone");
-		w->n += (size_t)got;
-	}
-	size_t length = (size_t)(end - w->in);
-	memcpy(line, w->in, length);
-	line[length && line[length - 1] == '\r' ? length - 1 : length] = '\0';
-	w->n -= length + 1;
-	memmove(w->in, end + 1, w->n);
-}
 
 /* The last line of an SMTP reply; its code must be as wanted. */
 static void smtp_expect(struct wire *w, int code)
@@ -105,7 +33,7 @@ static void smtp_expect(struct wire *w, int code)
 	char line[LINE];
 
 	do
-		wire_line(w, line);
+		wire_line(w, line, sizeof line);
 	while (strlen(line) > 3 && line[3] == '-');
 	if (strtol(line, NULL, 10) != code)
 		fail("unexpected reply", line);
@@ -128,18 +56,14 @@ static void smtp_begin(struct wire *w)
 	if (!tls_context)
 		return;
 	smtp_say(w, 220, "STARTTLS\r\n", 0);
-	w->tls = SSL_new(tls_context);
-	SSL_set_fd(w->tls, w->fd);
-	if (SSL_connect(w->tls) != 1)
-		fail("STARTTLS", "the handshake failed");
+	wire_secure(w, tls_context);
 	smtp_say(w, 250, "EHLO client.bench.test\r\n", 0);
 }
 
 static void smtp_end(struct wire *w)
 {
 	smtp_say(w, 221, "QUIT\r\n", 0);
-	SSL_free(w->tls);
-	close(w->fd);
+	wire_close(w);
 }
 
 static void *session(void *nothing)
@@ -153,9 +77,10 @@ static void *session(void *nothing)
 		smtp_say(&w, 250, "MAIL FROM:<sender@elsewhere.test>\r\n", 0);
 		smtp_say(&w, 250, "RCPT TO:<u%d@bench.test>\r\n", i % users);
 		smtp_say(&w, 354, "DATA\r\n", 0);
-		snprintf(message, HEAD, "From: <sender@elsewhere.test>\r\nTo: <u%d@bench.test>\r\n"
-					    "Subject: message %d\r\nMessage-ID: <%d.%ld@bench.test>\r\n"
-					    "Date: Tue, 24 Nov 2026 09:00:00 +0000\r\n\r\n",
+		snprintf(message, HEAD,
+		    "From: <sender@elsewhere.test>\r\nTo: <u%d@bench.test>\r\n"
+		    "Subject: message %d\r\nMessage-ID: <%d.%ld@bench.test>\r\n"
+		    "Date: Tue, 24 Nov 2026 09:00:00 +0000\r\n\r\n",
 		    i % users, i, i, (long)getpid());
 		size_t n = strlen(message);
 		memcpy(message + n, body, body_octets);
@@ -182,7 +107,7 @@ static long count(struct wire *w)
 
 	wire_send(w, "s STATUS INBOX (MESSAGES)\r\n", 27);
 	for (;;) {
-		wire_line(w, line);
+		wire_line(w, line, sizeof line);
 		const char *at = strstr(line, "MESSAGES ");
 		if (at && line[0] == '*')
 			n = strtol(at + 9, NULL, 10);
@@ -196,11 +121,11 @@ static void watch_begin(struct wire *w, int user)
 	char line[LINE];
 
 	wire_open(w, imap_port);
-	wire_line(w, line);
+	wire_line(w, line, sizeof line);
 	snprintf(line, sizeof line, "l LOGIN u%d@bench.test %s\r\n", user, password);
 	wire_send(w, line, strlen(line));
 	do
-		wire_line(w, line);
+		wire_line(w, line, sizeof line);
 	while (strncmp(line, "l ", 2) != 0);
 	if (strncmp(line, "l OK", 4) != 0)
 		fail("LOGIN", line);
@@ -224,7 +149,8 @@ static int compare(const void *a, const void *b)
 
 static void make_body(void)
 {
-	static const char line[] = "the quick delivery of mail is a pleasure to all who wait for it here\r\n";
+	static const char line[] =
+	    "the quick delivery of mail is a pleasure to all who wait for it here\r\n";
 
 	body = malloc((size_t)octets + sizeof line);
 	while (body_octets < (size_t)octets) {
@@ -242,9 +168,7 @@ int main(int argc, char **argv)
 		    "usage: load SMTP_PORT IMAP_PORT SESSIONS MESSAGES OCTETS USERS PASSWORD [starttls]\n");
 		return 2;
 	}
-	tls_context = argc == 9 ? SSL_CTX_new(TLS_client_method()) : NULL;
-	if (tls_context)
-		SSL_CTX_set_session_cache_mode(tls_context, SSL_SESS_CACHE_OFF);
+	tls_context = argc == 9 ? wire_context() : NULL;
 	for (int i = 0; i < 6; i++)
 		*numbers[i] = (int)strtol(argv[i + 1], NULL, 10);
 	password = argv[7];

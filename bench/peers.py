@@ -1,4 +1,4 @@
-"""The servers that are measured: ours, and Postfix delivering to Dovecot by LMTP. All private to a folder,
+"""The servers that are measured: ours, Dovecot, and Postfix delivering to Dovecot by LMTP. All private to a folder,
 on loopback, with the same durability: an answered message is on the disk."""
 import os
 import pathlib
@@ -27,6 +27,14 @@ def wait_port(port, seconds=30):
     raise RuntimeError(f"nothing listens on {port}")
 
 
+def with_children(pids):
+    found = [int(p) for p in pids]
+    for pid in list(found):
+        out = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout
+        found += map(int, out.split())
+    return found
+
+
 def make_certificate(folder):
     """ECDSA P-256 for both, in the folder."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
@@ -40,6 +48,7 @@ class Hauberk:
 
     def __init__(self, folder, binary):
         self.folder, self.smtp, self.imap = folder / "hauberk", free_port(), free_port()
+        self.imaps, self.pop = free_port(), free_port()
         self.folder.mkdir()
         self.binary = shutil.copy(binary, self.folder / "program")
         shutil.chown(self.folder, "nobody")
@@ -49,7 +58,9 @@ hostname = "mx.bench.test"; logLevel = "info";
 stateDir = "{self.folder}/state"; runDir = "{self.folder}/state/run";
 tls: {{ certificate = "{folder}/certificate.pem"; key = "{folder}/key.pem"; }};
 listeners = ( {{ protocol = "smtp"; address = "127.0.0.1"; port = {self.smtp}; tls = "starttls"; }},
-  {{ protocol = "imap"; address = "127.0.0.1"; port = {self.imap}; tls = "no"; plainLogin = true; }} );
+  {{ protocol = "imap"; address = "127.0.0.1"; port = {self.imap}; tls = "no"; plainLogin = true; }},
+  {{ protocol = "imap"; address = "127.0.0.1"; port = {self.imaps}; tls = "always"; }},
+  {{ protocol = "pop3"; address = "127.0.0.1"; port = {self.pop}; tls = "no"; plainLogin = true; }} );
 """)
 
     def run(self, *words, **more):
@@ -70,34 +81,125 @@ listeners = ( {{ protocol = "smtp"; address = "127.0.0.1"; port = {self.smtp}; t
             self.run("account", "add", f"u{i}@bench.test", input=PASSWORD + "\n")
         return self
 
+    def add_users(self, first, n, verifier):
+        """More accounts, with a verifier of crypt(5)."""
+        for i in range(first, first + n):
+            self.run("account", "add", f"u{i}@bench.test", input=PASSWORD + "\n")
+            self.run("account", "verifier", f"u{i}@bench.test", input=verifier + "\n")
+
     def pids(self):
-        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True)
-        return [self.process.pid, *map(int, children.stdout.split())]
+        return with_children([self.process.pid])
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
 
 
-class PostfixDovecot:
-    """Settings that matter for fairness: in_flow_delay 0 (the default sleeps), no reverse DNS of the
-    client, recipients checked against a map of 3000, no limit of connections a client, IMAP and LMTP
-    processes used again, plain passwords."""
-    name = "postfix-dovecot"
+class Dovecot:
+    """Settings that matter for fairness: no limit of connections a client, data synced as answered
+    (mail_fsync = optimized, the default: flag changes are not), plain passwords unless another scheme is
+    asked for, and login processes used again (`login`: "default" starts one for each login, "reused" uses
+    the IMAP processes again, too: the fastest there is)."""
 
-    def __init__(self, folder):
-        self.folder, self.smtp, self.imap = folder / "peers", free_port(), free_port()
-        self.postfix, self.dovecot = self.folder / "postfix", self.folder / "dovecot"
-        for sub in ("etc", "spool", "data"):
-            (self.postfix / sub).mkdir(parents=True)
-        self.dovecot.mkdir()
+    def __init__(self, folder, name, format="maildir", login="again", passwords=f"{{PLAIN}}{PASSWORD}", cache=False,
+                 users=USERS):
+        self.name, self.folder = name, folder / name
+        self.imap, self.imaps, self.pop, self.smtp = free_port(), free_port(), free_port(), None
+        self.folder.mkdir(parents=True)
         mail = self.folder / "mail"
         mail.mkdir()
         os.chown(mail, 5000, 5000)
+        (self.folder / "users").write_text(
+            "".join(f"u{i}@bench.test:{passwords}:5000:5000::{mail}/u{i}::\n" for i in range(users)))
+        self.conf = self.folder / "dovecot.conf"
+        self.conf.write_text(f"""
+base_dir = {self.folder}/run
+state_dir = {self.folder}/state
+log_path = {self.folder}/log
+protocols = imap pop3 lmtp
+listen = 127.0.0.1
+ssl = yes
+ssl_cert = <{folder}/certificate.pem
+ssl_key = <{folder}/key.pem
+disable_plaintext_auth = no
+mail_location = {format}:~/Mail
+mail_fsync = optimized
+first_valid_uid = 5000
+mail_max_userip_connections = 20000
+default_login_user = dovenull
+default_internal_user = dovecot
+auth_cache_size = {"10M" if cache else "0"}
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {self.folder}/users
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%u {self.folder}/users
+}}
+service imap-login {{
+  service_count = {1 if login == "default" else 0}
+  process_limit = 400
+  inet_listener imap {{
+    port = {self.imap}
+  }}
+  inet_listener imaps {{
+    port = {self.imaps}
+  }}
+}}
+service pop3-login {{
+  service_count = 0
+  inet_listener pop3 {{
+    port = {self.pop}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+service imap {{
+  service_count = {1000 if login == "reused" else 1}
+  process_limit = 2000
+}}
+service auth {{
+  client_limit = 10000
+}}
+service anvil {{
+  client_limit = 10000
+}}
+service lmtp {{
+  unix_listener lmtp {{
+    mode = 0666
+  }}
+}}
+""")
+
+    def start(self):
+        subprocess.run(["dovecot", "-c", self.conf], check=True)
+        wait_port(self.imap)
+        return self
+
+    def pids(self):
+        return with_children([(self.folder / "run/master.pid").read_text()])
+
+    def stop(self):
+        subprocess.run(["doveadm", "-c", self.conf, "stop"], capture_output=True)
+
+
+class PostfixDovecot:
+    """Settings that matter for fairness: in_flow_delay 0 (the default sleeps), no reverse DNS of the
+    client, recipients checked against a map of 3000; and those of Dovecot."""
+    name = "postfix-dovecot"
+
+    def __init__(self, folder):
+        self.folder, self.smtp = folder / "peers", free_port()
+        self.postfix = self.folder / "postfix"
+        for sub in ("etc", "spool", "data"):
+            (self.postfix / sub).mkdir(parents=True)
         shutil.chown(self.postfix / "data", "postfix")
         self.folder.chmod(0o755)
+        self.dovecot = Dovecot(folder, "dovecot")
+        self.imap, self.imaps, self.pop = self.dovecot.imap, self.dovecot.imaps, self.dovecot.pop
         self.write_postfix()
-        self.write_dovecot(mail)
 
     def write_postfix(self):
         etc = self.postfix / "etc"
@@ -121,7 +223,7 @@ mynetworks =
 smtpd_relay_restrictions = reject_unauth_destination
 virtual_mailbox_domains = bench.test
 virtual_mailbox_maps = hash:{etc}/mailboxes
-virtual_transport = lmtp:unix:{self.dovecot}/run/lmtp
+virtual_transport = lmtp:unix:{self.dovecot.folder}/run/lmtp
 smtpd_client_connection_count_limit = 0
 smtpd_peername_lookup = no
 in_flow_delay = 0
@@ -148,67 +250,16 @@ biff = no
             rows.append(f"{name} {kind} {private} - n {wake} {limit} {program}")
         (etc / "master.cf").write_text("\n".join(rows) + "\n")
 
-    def write_dovecot(self, mail):
-        users = "".join(f"u{i}@bench.test:{{PLAIN}}{PASSWORD}:5000:5000::{mail}/u{i}::\n" for i in range(USERS))
-        (self.dovecot / "users").write_text(users)
-        (self.dovecot / "dovecot.conf").write_text(f"""
-base_dir = {self.dovecot}/run
-state_dir = {self.dovecot}/state
-log_path = {self.dovecot}/log
-protocols = imap lmtp
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-mail_location = maildir:~/Maildir
-mail_fsync = optimized
-first_valid_uid = 5000
-mail_max_userip_connections = 1000
-default_login_user = dovenull
-default_internal_user = dovecot
-passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u {self.dovecot}/users
-}}
-userdb {{
-  driver = passwd-file
-  args = username_format=%u {self.dovecot}/users
-}}
-service imap-login {{
-  service_count = 0
-  inet_listener imap {{
-    port = {self.imap}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-}}
-service imap {{
-  process_limit = 2000
-}}
-service lmtp {{
-  unix_listener lmtp {{
-    mode = 0666
-  }}
-}}
-""")
-
     def start(self):
-        subprocess.run(["dovecot", "-c", self.dovecot / "dovecot.conf"], check=True)
+        self.dovecot.start()
         subprocess.run(["postfix", "-c", self.postfix / "etc", "start"], check=True, capture_output=True)
         wait_port(self.smtp)
-        wait_port(self.imap)
         return self
 
     def pids(self):
-        masters = [(self.dovecot / "run/master.pid").read_text(),
-                   (self.postfix / "spool/pid/master.pid").read_text()]
-        found = [int(m) for m in masters]
-        for master in list(found):
-            children = subprocess.run(["pgrep", "-P", str(master)], capture_output=True, text=True)
-            found += map(int, children.stdout.split())
-        return found
+        return self.dovecot.pids() + with_children([(self.postfix / "spool/pid/master.pid").read_text()])
 
     def stop(self):
         subprocess.run(["postfix", "-c", self.postfix / "etc", "stop"], capture_output=True)
-        subprocess.run(["doveadm", "-c", self.dovecot / "dovecot.conf", "stop"], capture_output=True)
+        self.dovecot.stop()
         time.sleep(1)

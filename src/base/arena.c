@@ -8,6 +8,7 @@
 #include "base/memory.h"
 
 #define ARENA_BLOCK 4000
+#define ARENA_FIRST 480 /* ten thousand idle sessions have two arenas each */
 #define ARENA_ALIGN 16
 
 struct block {
@@ -36,9 +37,15 @@ struct arena *arena_new(size_t max)
 	return a;
 }
 
-static struct block *block_new(size_t n)
+/* Each is larger than the one before, up to ARENA_BLOCK. */
+static struct block *block_new(const struct block *before, size_t n)
 {
-	size_t size = n > ARENA_BLOCK ? n : ARENA_BLOCK;
+	size_t size = before ? 4 * before->size : ARENA_FIRST;
+
+	if (size > ARENA_BLOCK)
+		size = ARENA_BLOCK;
+	if (size < n)
+		size = n;
 	struct block *b = memory_new(1, sizeof *b + size);
 
 	b->size = size;
@@ -51,7 +58,7 @@ void *arena_alloc(struct arena *a, size_t n)
 	if (n > a->max || a->used > a->max - n)
 		panic("arena of %zu octets overrun by %zu: input was not bounded", a->max, n);
 	if (!a->blocks || a->blocks->size - a->blocks->used < n) {
-		struct block *b = block_new(n);
+		struct block *b = block_new(a->blocks, n);
 
 		b->next = a->blocks;
 		a->blocks = b;

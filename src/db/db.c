@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "db/heap.h"
 #include "db/internal.h"
 
 #define LOCK_STEP_NS     200000 /* short: a commit takes a millisecond or less */
@@ -110,7 +111,8 @@ static bool set_up(struct db *db, const struct db_options *options, struct error
 	sqlite3_progress_handler(db->sqlite, PROGRESS_STEPS, watch_deadline, db);
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	if (options->journal == DB_WAL)
+	db->wal = options->journal == DB_WAL;
+	if (db->wal)
 		sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 	snprintf(sql, sizeof(sql),
 	    "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA journal_size_limit=%d;"
@@ -164,6 +166,7 @@ static struct db *handle_new(
 bool db_open(const char *path, const struct db_program *program, const struct db_options *options,
     struct deadline deadline, struct db **db_out, struct error *error)
 {
+	db_heap_use();
 	struct db *db = handle_new(path, program, deadline);
 	if (!options->read_only)
 		make_file(path, options->mode);
@@ -185,8 +188,12 @@ bool db_open(const char *path, const struct db_program *program, const struct db
 
 void db_close(struct db *db)
 {
+	struct error error;
+
 	if (!db)
 		return;
+	if (!db_sync_log(db, &error))
+		log_warn("db.sync", kv_why(&error));
 	db_finalize(db);
 	if (sqlite3_close(db->sqlite) != SQLITE_OK)
 		panic("%s: closed with a statement in use", db->path);
@@ -215,6 +222,24 @@ bool db_set_sync(struct db *db, enum db_sync sync, struct error *error)
 void db_release_memory(struct db *db)
 {
 	sqlite3_db_release_memory(db->sqlite);
+}
+
+bool db_sync_log(struct db *db, struct error *error)
+{
+	char path[PATH_MAX];
+
+	if (!db->unsynced)
+		return true;
+	snprintf(path, sizeof path, "%s-wal", db->path);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && fdatasync(fd) == 0;
+	if (!ok)
+		error_local(error, "%s: sync: %s", path, strerror(errno));
+	else
+		db->unsynced = false;
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }
 
 bool db_checkpoint(struct db *db, int *left_out, struct error *error)
@@ -246,18 +271,22 @@ static bool run_control(struct db *db, sqlite3_stmt **st, const char *sql, struc
 
 bool db_begin(struct db *db, struct error *error)
 {
+	db->writing = true;
 	return run_control(db, &db->begin, "BEGIN IMMEDIATE", error);
 }
 
 bool db_begin_read(struct db *db, struct error *error)
 {
+	db->writing = false;
 	return run_control(db, &db->begin_read, "BEGIN", error);
 }
 
 bool db_commit(struct db *db, struct error *error)
 {
-	if (run_control(db, &db->commit, "COMMIT", error))
+	if (run_control(db, &db->commit, "COMMIT", error)) {
+		db->unsynced |= db->wal && db->writing && db->sync == DB_SYNC_NORMAL;
 		return true;
+	}
 	db_rollback(db);
 	return false;
 }

@@ -127,8 +127,12 @@ void db_close(struct db *db);
 void db_set_deadline(struct db *db, struct deadline deadline);
 /* How later commits are synced; not inside a transaction. */
 bool db_set_sync(struct db *db, enum db_sync sync, struct error *error);
+/* Gives what closed handles of this thread held back to the system. */
+void db_heap_trim(void);
 /* Gives cached pages back when the handle is idle. */
 void db_release_memory(struct db *db);
+/* Syncs the write-ahead log, if a commit of this handle may not be on the disk yet. */
+bool db_sync_log(struct db *db, struct error *error);
 /* WAL: copies what it can into the file without making anyone wait. left_out: pages that remain. */
 bool db_checkpoint(struct db *db, int *left_out, struct error *error);
 

@@ -10,6 +10,7 @@ struct db_stmt {
 	struct db *db;
 	const struct db_query *query;
 	sqlite3_stmt *prepared; /* NULL until first used */
+	int columns;            /* of its rows */
 	struct error *failed;   /* the first error since db_use */
 	bool in_use, stepped, ended;
 };
@@ -20,7 +21,8 @@ struct db {
 	char *path;
 	struct deadline deadline;
 	enum db_sync sync;
-	struct db_stmt *statements; /* by number */
+	bool wal, writing, unsynced; /* a commit is in the log and perhaps not on the disk */
+	struct db_stmt *statements;  /* by number */
 	sqlite3_stmt *begin, *begin_read, *commit, *rollback;
 };
 

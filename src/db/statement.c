@@ -39,6 +39,7 @@ struct db_stmt *db_use(struct db *db, size_t query)
 
 		if (rc != SQLITE_OK)
 			fail(st, rc);
+		st->columns = sqlite3_column_count(st->prepared);
 	}
 	return st;
 }
@@ -108,7 +109,7 @@ static bool readable(struct db_stmt *st, int n, int type)
 
 	if (st->failed || st->ended)
 		return false;
-	if (n >= sqlite3_data_count(st->prepared))
+	if (!st->stepped || n >= st->columns)
 		panic("statement %s has no column %d", st->query->name, n);
 	found = sqlite3_column_type(st->prepared, n);
 	if (found != type && found != SQLITE_NULL)

@@ -255,6 +255,10 @@ static bool remove_account(struct directory *dir, struct arena *arena, slice loc
 		return false;
 	if (account.id && !directory_release_account(dir, &account, force, error))
 		return false;
+	struct db_stmt *st = db_use(dir->db, Q_DELEGATE_DROP);
+	db_bind_id(st, 1, account.id);
+	if (!db_run(st, error))
+		return false;
 	return change_account(dir, db_use(dir->db, Q_ACCOUNT_REMOVE), arena, local, domain, error);
 }
 

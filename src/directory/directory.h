@@ -160,6 +160,22 @@ bool directory_alias_list(struct directory *dir, slice local, slice domain, stru
 bool directory_alias_remove(struct directory *dir, struct directory_address alias,
     const struct directory_address *target, bool force, bool *gone_out, struct error *error);
 
+/* Lets the account `other` log in as the account, or ends that (FAULT_ABSENT where it may not). Nobody may act for
+ * himself by a grant. */
+bool directory_delegate_grant(
+    struct directory *dir, int64_t account, int64_t other, struct error *error);
+bool directory_delegate_revoke(
+    struct directory *dir, int64_t account, int64_t other, struct error *error);
+/* Who may act for the account, or for any (0): pairs of owner and delegate, in the arena. */
+struct directory_delegate {
+	struct directory_address owner, delegate;
+};
+bool directory_delegate_list(struct directory *dir, int64_t account, struct arena *arena,
+    struct directory_delegate **rows_out, size_t *count_out, struct error *error);
+/* May `account` log in as `other`? */
+bool directory_may_act(
+    struct directory *dir, int64_t account, int64_t other, bool *may_out, struct error *error);
+
 /* In the order of their ids, in the arena. */
 bool directory_rule_list(struct directory *dir, struct arena *arena,
     struct directory_rule **rules_out, size_t *count_out, struct error *error);

@@ -24,6 +24,9 @@ static const struct db_table tables[] = {
 		{ "max_interval_connections", DB_NUMBER }, { "peer_max_connections", DB_NUMBER },
 		{ "peer_time_interval", DB_NUMBER },
 		{ "peer_max_interval_connections", DB_NUMBER } } },
+	/* Who may log in as another: other may as account. */
+	{ "delegate", .key = "account, other",
+	    .columns = { { "account", DB_ID }, { "other", DB_ID } } },
 	/* The last id given out in each table, so that none is used again after a removal. */
 	{ "serial", .key = "name", .columns = { { "name", DB_TEXT }, { "last", DB_ID } } },
 };
@@ -31,6 +34,7 @@ static const struct db_table tables[] = {
 static const struct db_index indexes[] = {
 	{ "alias_target_account", "alias_target", "account" },
 	{ "alias_target_other", "alias_target", "other" },
+	{ "delegate_other", "delegate", "other" },
 };
 
 /* As it was first made. */
@@ -47,6 +51,8 @@ static const struct db_migration migrations[] = {
 	{ .version = 3, .table = "domain", .column = { "quota", DB_NUMBER } },
 	{ .version = 3, .table = "account", .column = { "quota", DB_NUMBER } },
 	{ .version = 3, .table = "alias", .column = { "senders", DB_NUMBER } },
+	{ .version = 4, .create = &tables[5] },
+	{ .version = 4, .sql = "CREATE INDEX delegate_other ON delegate(other)" },
 };
 
 /* An account's quota: its own, or (0) its domain's. */
@@ -151,11 +157,24 @@ static const struct db_query queries[Q_COUNT] = {
 	    "peer_max_connections = ?10, peer_time_interval = ?11, "
 	    "peer_max_interval_connections = ?12 WHERE id = ?1 RETURNING id" },
 	[Q_RULE_REMOVE] = { "rule_remove", "DELETE FROM access_rule WHERE id = ?1 RETURNING id" },
+	[Q_DELEGATE_ADD] = { "delegate_add",
+	    "INSERT INTO delegate(account, other) VALUES (?1, ?2) ON CONFLICT DO NOTHING" },
+	[Q_DELEGATE_REMOVE] = { "delegate_remove",
+	    "DELETE FROM delegate WHERE account = ?1 AND other = ?2 RETURNING account" },
+	[Q_DELEGATE_FIND] = { "delegate_find",
+	    "SELECT 1 FROM delegate WHERE account = ?1 AND other = ?2" },
+	[Q_DELEGATE_LIST] = { "delegate_list",
+	    "SELECT a.local, ad.name, o.local, od.name FROM delegate t "
+	    "JOIN account a ON a.id = t.account JOIN domain ad ON ad.id = a.domain "
+	    "JOIN account o ON o.id = t.other JOIN domain od ON od.id = o.domain "
+	    "WHERE t.account = ?1 OR ?1 = 0 ORDER BY ad.name, a.folded, od.name, o.folded" },
+	[Q_DELEGATE_DROP] = { "delegate_drop",
+	    "DELETE FROM delegate WHERE account = ?1 OR other = ?1" },
 };
 
 const struct db_program directory_program = {
 	.name = "directory",
-	.version = 3,
+	.version = 4,
 	.tables = tables,
 	.table_count = sizeof(tables) / sizeof(tables[0]),
 	.indexes = indexes,

@@ -14,7 +14,6 @@ static struct imap_reply authenticate_step(struct imap *im, slice text)
 
 	buf_init(&challenge, 2 * SASL_MESSAGE);
 	result = sasl_line(&im->sasl, &host, text, &challenge, &error);
-	session_want_line(im->s, sasl_line_most(&im->sasl, IMAP_LINE_BEFORE));
 	if (result == SASL_CONTINUE) {
 		buf_adds(&im->s->out, "+ ");
 		buf_add(&im->s->out, buf_slice(&challenge));
@@ -37,6 +36,21 @@ static struct imap_reply authenticate_step(struct imap *im, slice text)
 	return imap_reply_error(im, &error);
 }
 
+size_t imap_authenticate_longest(struct session *s, slice begun)
+{
+	struct imap *im = s->state;
+	struct sasl_host host = store_sasl_host(&imap_host, s);
+	slice command = slice_from(begun, slice_find(begun, ' ') + 1);
+	slice verb = SLICE("AUTHENTICATE ");
+
+	/* A line with a literal before it is no AUTHENTICATE. */
+	if (im->state != IMAP_STRANGER || im->gather.text.n ||
+	    (!im->waiting && !slice_starts_nocase(command, verb)))
+		return 0;
+	return sasl_line_most(
+	    &im->sasl, &host, im->waiting ? SLICE("") : slice_from(command, verb.n));
+}
+
 /* The answer to our "+": base64, or "*" to call it off (RFC 9051 §6.2.2). */
 static struct imap_reply authenticate_line(struct imap *im, void *context, slice line)
 {
@@ -54,9 +68,9 @@ struct imap_reply imap_cmd_authenticate(struct imap *im, struct cursor *args)
 
 	if (args->expected || (!initial && !cursor_done(args)))
 		return imap_reply_syntax(im, args);
-	if (!imap_password_allowed(im))
-		return imap_reply_no("PRIVACYREQUIRED", "start TLS first");
 	const struct sasl_mechanism *mechanism = sasl_find(name, &host);
+	if (!mechanism && !host.secure)
+		return imap_reply_no("PRIVACYREQUIRED", "start TLS first");
 	if (!mechanism)
 		return imap_reply_no("CANNOT", "no such mechanism");
 	sasl_begin(&im->sasl, mechanism, im->s->arena);

@@ -29,8 +29,9 @@ struct fetching {
 	struct buf text, room; /* the message, header fields chosen from it */
 	struct arena *parts;
 	struct mime mime;
-	slice literal; /* what is left to send of an item */
-	bool unknown;  /* a part has an encoding that BINARY does not know */
+	struct part whole; /* its root, where nobody asks for parts */
+	slice literal;     /* what is left to send of an item */
+	bool unknown;      /* a part has an encoding that BINARY does not know */
 	struct imap_reply failed;
 };
 
@@ -66,7 +67,7 @@ static bool batch_see(struct imap *im, struct fetching *f, struct error *error)
 	uid_set_free(&refused);
 	if (!ok)
 		return false;
-	view_own(&im->view, notice.modseq);
+	view_own(&im->view, &notice, &change);
 	imap_notify(im, &notice);
 	for (size_t i = 0; i < f->rows.count; i++)
 		if (uid_set_contains(&f->seen, f->rows.batch[i].uid)) {
@@ -107,6 +108,12 @@ static bool text_read(struct imap *im, struct fetching *f)
 	    ? store_body(imap_store(im), im->account, f->rows.row->body, &f->text, &error)
 	    : store_body_head(
 		  imap_store(im), im->account, f->rows.row->body, PREVIEW_READ, &f->text, &error);
+	if (ok && !f->items.parts) {
+		f->whole = (struct part){ .header = slice_head(buf_slice(&f->text), 0),
+			.body = buf_slice(&f->text) };
+		f->mime.root = &f->whole;
+		return true;
+	}
 	if (ok) {
 		f->parts = arena_new(2 * (size_t)MIME_ARENA);
 		mime_parse(buf_slice(&f->text), f->parts, &f->mime);
@@ -378,7 +385,10 @@ struct imap_reply imap_cmd_fetch(struct imap *im, struct cursor *args)
 		imap_condstore(im, true);
 	if (f->since >= 0 && !choose_changed(im, f, &sequence, &error))
 		return imap_reply_error(im, &error);
-	rows_begin(&f->rows, f->uids, f->items.heads);
+	rows_begin(&f->rows, f->uids,
+	    f->items.structures  ? STORE_HEADS
+		: f->items.heads ? STORE_ENVELOPES
+				 : STORE_NO_HEADS);
 	im->job = (struct job){ .step = fetch_step, .context = f };
 	return imap_reply_more();
 }

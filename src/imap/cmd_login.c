@@ -22,6 +22,8 @@ struct imap_reply imap_unwelcome(struct imap *im, slice user)
 /* login = "LOGIN" SP userid SP password;  userid = astring, password = astring   RFC 9051 §6.2.3 */
 struct imap_reply imap_cmd_login(struct imap *im, struct cursor *args)
 {
+	struct sasl_host host = store_sasl_host(&imap_host, im->s);
+
 	parse_space(args);
 	slice user = parse_astring(args, im->arena);
 	parse_space(args);
@@ -30,8 +32,9 @@ struct imap_reply imap_cmd_login(struct imap *im, struct cursor *args)
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
 	if (!imap_password_allowed(im))
-		return imap_reply_no("PRIVACYREQUIRED", "start TLS first");
-	struct sasl_host host = store_sasl_host(&imap_host, im->s);
+		return host.secure
+		    ? imap_reply_no("CANNOT", "LOGIN is switched off here; AUTHENTICATE is not")
+		    : imap_reply_no("PRIVACYREQUIRED", "start TLS first");
 	struct error error;
 	int64_t account = 0;
 	switch (sasl_password(&host, user, password, &account, &error)) {

@@ -56,7 +56,7 @@ static bool view_open(
 	struct view *v = &im->view;
 
 	if (!store_select(imap_store(im), im->account, mailbox, im->arena, &m, &v->uids, &error) ||
-	    !store_first_unseen(imap_store(im), im->account, mailbox, &unseen, &error)) {
+	    !store_first_unseen(imap_store(im), im->account, &m, &unseen, &error)) {
 		*reply_out = imap_reply_error(im, &error);
 		return false;
 	}

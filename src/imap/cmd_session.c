@@ -38,6 +38,8 @@ struct imap_reply imap_cmd_unauthenticate(struct imap *im, struct cursor *args)
 {
 	if (!cursor_done(args))
 		return imap_reply_syntax(im, args);
+	if (session_layered(im->s))
+		return imap_reply_no("CANNOT", "not under the security layer of a login");
 	if (im->logouts == LOGOUTS_MAX)
 		return imap_reply_no("LIMIT", "too many logins on one connection");
 	log_info("imap.logout", kv_str("s", im->s->id), kv_text("user", im->user));
@@ -52,6 +54,8 @@ struct imap_reply imap_cmd_starttls(struct imap *im, struct cursor *args)
 		return imap_reply_syntax(im, args);
 	if (session_secure(im->s))
 		return imap_reply_bad(im, "TLS is up already");
+	if (session_layered(im->s))
+		return imap_reply_bad(im, "the connection has a security layer already");
 	/* TLS goes below compression, and cannot be put there any more (after UNAUTHENTICATE). */
 	if (session_compressed(im->s))
 		return imap_reply_bad(im, "the connection is compressed already");
@@ -71,6 +75,8 @@ struct imap_reply imap_cmd_compress(struct imap *im, struct cursor *args)
 		return imap_reply_bad(im, "DEFLATE is the only algorithm");
 	if (!imap_host.compress)
 		return imap_reply_no("CANNOT", "compression is switched off here");
+	if (session_layered(im->s))
+		return imap_reply_no("CANNOT", "not under the security layer of a login");
 	if (session_compressed(im->s))
 		return imap_reply_no("COMPRESSIONACTIVE", "DEFLATE is in use already");
 	if (!session_compress(im->s))

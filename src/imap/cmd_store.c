@@ -4,7 +4,7 @@
 #include "imap/rows.h"
 
 /* UIDs in one transaction: bounds how long others wait, and the memory of the answer. */
-#define AT_ONCE 2000
+#define AT_ONCE 65536
 
 struct storing {
 	struct store_flag_change change;
@@ -82,7 +82,7 @@ static bool store_some(struct imap *im, struct storing *st, struct error *error)
 	uid_set_free(&refused);
 	if (!ok)
 		return false;
-	view_own(&im->view, notice.modseq);
+	view_own(&im->view, &notice, &st->change);
 	imap_notify(im, &notice);
 	st->telling = !st->silent || im->condstore;
 	st->asked += st->telling ? uid_set_count(st->now) : 0;
@@ -116,14 +116,15 @@ static struct imap_reply store_step(struct imap *im, void *context)
 	struct storing *st = context;
 	struct error error;
 
-	if (st->telling) {
-		if (tell_step(im, st, &error) && st->rows.failed)
-			return imap_reply_error(im, &error);
+	/* All of a short one in one step: its answer is one packet. */
+	if (!st->telling && st->uids->n && !store_some(im, st, &error))
+		return imap_reply_error(im, &error);
+	if (st->telling && !tell_step(im, st, &error))
 		return imap_reply_more();
-	}
+	if (st->rows.failed)
+		return imap_reply_error(im, &error);
 	if (st->uids->n)
-		return store_some(im, st, &error) ? imap_reply_more()
-						  : imap_reply_error(im, &error);
+		return imap_reply_more();
 	if (st->refused->n)
 		return modified(im, st->refused);
 	if (st->told < st->asked && !im->uid)

@@ -115,7 +115,9 @@ static enum view_found command_sync(struct imap *im)
 	bool numbers = im->command && im->command->flags & COMMAND_NUMBERS && !im->uid;
 	bool silent = im->command && im->command->flags & COMMAND_SILENT;
 
-	if (im->state != IMAP_SELECTED || silent || im->reply.close)
+	bool fresh = im->view.fresh;
+	im->view.fresh = false;
+	if (im->state != IMAP_SELECTED || silent || im->reply.close || fresh)
 		return VIEW_SAME;
 	return view_sync_begin(im, !numbers);
 }

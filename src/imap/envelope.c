@@ -65,6 +65,19 @@ bool envelope_read(slice text, struct arena *arena, struct envelope *out)
 	return false;
 }
 
+slice envelope_subject(slice text, struct arena *arena)
+{
+	struct cursor c = cursor_of(text);
+
+	cursor_char(&c, '(', "'('");
+	nstring_parse(&c, arena);
+	parse_space(&c);
+	slice subject = nstring_parse(&c, arena);
+	if (c.expected)
+		subject = (slice){ 0 };
+	return subject;
+}
+
 bool envelope_address(slice *list, struct arena *arena, struct envelope_address *out)
 {
 	struct cursor c = cursor_of(*list);

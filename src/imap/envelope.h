@@ -36,6 +36,8 @@ struct envelope_address {
 
 /* false: this is none; *out is empty then. */
 bool envelope_read(slice text, struct arena *arena, struct envelope *out);
+/* The subject alone, without reading the rest; p is NULL where there is none. */
+slice envelope_subject(slice text, struct arena *arena);
 /* Takes the first address off *list; false at the end. */
 bool envelope_address(slice *list, struct arena *arena, struct envelope_address *out);
 

@@ -51,7 +51,12 @@ static void item_note(struct fetch_items *items, const struct fetch_item *item)
 {
 	items->heads |= item->kind == FETCH_ENVELOPE || item->kind == FETCH_BODY ||
 	    item->kind == FETCH_BODYSTRUCTURE;
+	items->structures |= item->kind == FETCH_BODY || item->kind == FETCH_BODYSTRUCTURE;
 	items->texts |= item->kind >= FETCH_SECTION;
+	items->parts |= item->kind == FETCH_PREVIEW ||
+	    (item->kind >= FETCH_SECTION &&
+		(item->kind != FETCH_SECTION || item->section.kind != SECTION_ALL ||
+		    item->section.depth > 0));
 	items->previews |= item->kind == FETCH_PREVIEW;
 	items->sets_seen |= !item->peek;
 	items->has_flags |= item->kind == FETCH_FLAGS;

@@ -46,10 +46,12 @@ struct fetch_item {
 struct fetch_items {
 	struct fetch_item *items;
 	size_t n;
-	bool heads;     /* needs store_head */
-	bool texts;     /* needs the message */
-	bool previews;  /* needs its beginning */
-	bool sets_seen; /* RFC 9051 §6.4.5, BODY[...] */
+	bool heads;      /* needs store_head */
+	bool structures; /* more of it than the envelope */
+	bool texts;      /* needs the message */
+	bool parts;      /* and where its parts are */
+	bool previews;   /* needs its beginning */
+	bool sets_seen;  /* RFC 9051 §6.4.5, BODY[...] */
 	bool has_flags, has_uid, has_modseq;
 };
 

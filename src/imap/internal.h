@@ -185,6 +185,10 @@ struct imap_reply imap_welcome(struct imap *im, slice user, int64_t account);
 struct imap_reply imap_unwelcome(struct imap *im, slice user);
 
 struct imap_reply imap_cmd_append(struct imap *im, struct cursor *args);
+
+/* struct protocol.longest: initial responses, and answers to our "+". */
+size_t imap_authenticate_longest(struct session *s, slice begun);
+
 struct imap_reply imap_cmd_authenticate(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_capability(struct imap *im, struct cursor *args);
 struct imap_reply imap_cmd_check(struct imap *im, struct cursor *args);

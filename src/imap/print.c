@@ -19,7 +19,7 @@ void imap_print_capabilities(struct imap *im)
 	    "LIST-EXTENDED LIST-STATUS CREATE-SPECIAL-USE BINARY MULTIAPPEND "
 	    "SORT SORT=DISPLAY ESORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT "
 	    "QUOTA QUOTA=RES-STORAGE UTF8=ACCEPT UNAUTHENTICATE SAVEDATE PREVIEW REPLACE OBJECTID");
-	if (imap_host.compress && !session_compressed(im->s))
+	if (imap_host.compress && !session_compressed(im->s) && !session_layered(im->s))
 		buf_adds(out, " COMPRESS=DEFLATE");
 	if (im->state != IMAP_STRANGER)
 		return;

@@ -7,7 +7,7 @@
 /* UIDs between two ranges that are cheaper read and left out than asked around. */
 #define GAP 20
 
-void rows_begin(struct rows *r, const struct uid_set *uids, bool heads)
+void rows_begin(struct rows *r, const struct uid_set *uids, enum store_heads heads)
 {
 	*r = (struct rows){ .uids = uids, .heads = heads, .next = 1 };
 }

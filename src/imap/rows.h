@@ -19,7 +19,7 @@ struct imap;
 
 struct rows {
 	const struct uid_set *uids;
-	bool heads;
+	enum store_heads heads;
 	struct arena *arena; /* of the batch */
 	struct store_row *batch;
 	size_t count, at;
@@ -32,7 +32,7 @@ struct rows {
 };
 
 /* uids must stay as they are meanwhile. heads: with ENVELOPE and the like. */
-void rows_begin(struct rows *r, const struct uid_set *uids, bool heads);
+void rows_begin(struct rows *r, const struct uid_set *uids, enum store_heads heads);
 /* The next one into r->row; false at the end, or with r->failed and error. */
 bool rows_next(struct imap *im, struct rows *r, struct error *error);
 void rows_end(struct rows *r);

@@ -334,9 +334,10 @@ static bool envelope_matches(const struct search *s, const struct search_message
 		[SEARCH_BCC] = ENVELOPE_BCC };
 	struct envelope e;
 
-	envelope_read(message->row->head.envelope, message->arena, &e);
 	if (s->kind == SEARCH_SUBJECT)
-		return search_text_value(message->charsets, e.subject, s->text);
+		return search_text_value(message->charsets,
+		    envelope_subject(message->row->head.envelope, message->arena), s->text);
+	envelope_read(message->row->head.envelope, message->arena, &e);
 	if (s->kind >= SEARCH_FROM)
 		return s->text.n == 0 ||
 		    search_text_addresses(

@@ -1,6 +1,7 @@
 #include "imap/search_text.h"
 
 #include "base/encode.h"
+#include "base/octet.h"
 #include "imap/fold.h"
 #include "mail/decode.h"
 #include "mail/encoded_word.h"
@@ -12,10 +13,35 @@
 #define GROWTH       4
 #define CHARSET_ROOM 100
 
+#define SIMPLE_MOST 1000
+
+/* Most values: visible ASCII, blanks, no encoded word. */
+static bool is_simple(slice value)
+{
+	if (value.n > SIMPLE_MOST)
+		return false;
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] < ' ' || value.p[i] > '~' ||
+		    (value.p[i] == '=' && i + 1 < value.n && value.p[i + 1] == '?'))
+			return false;
+	return true;
+}
+
+static bool simple_holds(slice value, slice needle)
+{
+	char text[SIMPLE_MOST];
+
+	for (size_t i = 0; i < value.n; i++)
+		text[i] = octet_lower(value.p[i]);
+	return search_text_holds((slice){ text, value.n }, needle);
+}
+
 bool search_text_value(struct charsets *charsets, slice value, slice needle)
 {
 	struct buf text;
 
+	if (is_simple(value))
+		return simple_holds(value, needle);
 	buf_init(&text, GROWTH * value.n + 1);
 	encoded_words_decode(charsets, value, &text);
 	text.n = fold(text.p, text.n);

@@ -253,6 +253,6 @@ bool searching_begin(struct searching *s, bool heads, struct imap_reply *reply_o
 		imap_condstore(s->im, true);
 	choose(s);
 	s->arena = arena_new(IMAP_COMMAND_MEMORY);
-	rows_begin(&s->rows, s->chosen, s->heads);
+	rows_begin(&s->rows, s->chosen, s->heads ? STORE_ENVELOPES : STORE_NO_HEADS);
 	return true;
 }

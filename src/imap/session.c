@@ -26,7 +26,7 @@ void imap_notify(struct imap *im, const struct store_notice *notice)
 /* Passwords go over TLS only, unless the listener says otherwise (RFC 9051 §6.2.3, §11.2). */
 bool imap_password_allowed(const struct imap *im)
 {
-	return session_secure(im->s) || im->s->listener->plain_login;
+	return sasl_login_allowed(im->s);
 }
 
 static enum turn imap_open(struct session *s)
@@ -92,6 +92,9 @@ static void set_limits(struct imap *im, slice line)
 	if (im->state == IMAP_STRANGER) {
 		im->gather.text.max = IMAP_LINE_BEFORE + IMAP_LITERAL_BEFORE;
 		im->gather.literal_max = IMAP_LITERAL_BEFORE;
+		/* The session has taken a line as long as AUTHENTICATE may be. */
+		if (line.n > im->gather.text.max)
+			im->gather.text.max = line.n;
 		return;
 	}
 	im->gather.text.max = append ? IMAP_APPEND + IMAP_COMMAND : IMAP_COMMAND;
@@ -144,7 +147,12 @@ static struct gate *imap_gate(const struct session *s, slice line)
 	bool login = im->waiting || slice_starts_nocase(verb, SLICE("LOGIN ")) ||
 	    slice_starts_nocase(verb, SLICE("AUTHENTICATE "));
 
-	return im->state == IMAP_STRANGER && login ? sasl_gate() : NULL;
+	if (im->state != IMAP_STRANGER || !login)
+		return NULL;
+	if (im->waiting || slice_starts_nocase(verb, SLICE("AUTHENTICATE ")))
+		return sasl_gate(
+		    &im->sasl, slice_from(verb, im->waiting ? verb.n : slice_find(verb, ' ') + 1));
+	return sasl_password_gate();
 }
 
 static enum turn imap_oversized(struct session *s)
@@ -210,6 +218,7 @@ const struct protocol imap_protocol = {
 	.frame = imap_frame,
 	.gate = imap_gate,
 	.oversized = imap_oversized,
+	.longest = imap_authenticate_longest,
 	.more = imap_more,
 	.resume = imap_more,
 	.secured = imap_secured,

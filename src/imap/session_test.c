@@ -28,6 +28,7 @@ static int server_begin(void **state)
 {
 	static const struct store_host setup = { .store = server_store,
 		.login = server_login,
+		.find = server_find,
 		.notify = notify,
 		.login_timeout_ms = 60000,
 		.idle_timeout_ms = 600000,
@@ -474,6 +475,7 @@ static void password_needs_tls(void **state)
 {
 	static const struct store_host setup = { .store = server_store,
 		.login = server_login,
+		.find = server_find,
 		.notify = notify,
 		.login_timeout_ms = 60000,
 		.idle_timeout_ms = 600000,

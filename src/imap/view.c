@@ -42,11 +42,19 @@ uint32_t view_recent(const struct view *v)
 	return count;
 }
 
-void view_own(struct view *v, int64_t modseq)
+void view_own(
+    struct view *v, const struct store_notice *notice, const struct store_flag_change *change)
 {
-	/* One too many is told twice, which harms nobody. */
-	if (modseq && v->own_count < VIEW_OWN)
-		v->own[v->own_count++] = modseq;
+	bool keywords =
+	    change->op != STORE_FLAGS_REMOVE && change->flags >> STORE_KEYWORD_FIRST != 0;
+
+	if (notice->modseq == 0)
+		return;
+	v->fresh = notice->before == v->modseq && !keywords;
+	if (v->fresh)
+		v->modseq = notice->modseq;
+	else if (v->own_count < VIEW_OWN) /* one too many is told twice, which harms nobody */
+		v->own[v->own_count++] = notice->modseq;
 }
 
 static bool is_own(const struct view *v, int64_t modseq)

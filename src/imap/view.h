@@ -27,6 +27,8 @@ struct view {
 	/* Changes this session made and told its client itself. */
 	int64_t own[VIEW_OWN];
 	size_t own_count;
+	/* The last change was ours, and in its transaction there was no other: no need to look. */
+	bool fresh;
 	size_t keyword_count; /* of which the client has been told */
 };
 
@@ -48,8 +50,10 @@ void view_close(struct view *v);
 void view_claim(struct imap *im, const struct store_mailbox *now);
 /* How many messages are recent (RFC 3501 §7.3.2). */
 uint32_t view_recent(const struct view *v);
-/* Notes that a change of ours needs no telling. */
-void view_own(struct view *v, int64_t modseq);
+/* Notes that a change of flags by us needs no telling. Where nobody else changed anything before it, the view is up to
+ * date; but a new keyword must be announced. */
+void view_own(
+    struct view *v, const struct store_notice *notice, const struct store_flag_change *change);
 /* Looks for changes; may_expunge: the client expects numbers to change. VIEW_LOST: the mailbox was
  * deleted. */
 enum view_found view_sync_begin(struct imap *im, bool may_expunge);

@@ -1,4 +1,4 @@
-/* hauberk account add|list|passwd|verifier|enable|disable|remove|quota */
+/* hauberk account add|list|passwd|verifier|enable|disable|remove|quota|grant|revoke|delegates */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@ static const struct {
 	int least, most; /* words after the verb */
 	bool secret;
 } verbs[] = {
-	{ "add", 1, 1, true },
+	{ "add", 1, 2, true },
 	{ "list", 0, 1, false },
 	{ "passwd", 1, 1, true },
 	{ "verifier", 1, 1, true },
@@ -20,6 +20,9 @@ static const struct {
 	{ "disable", 1, 1, false },
 	{ "remove", 1, 2, false },
 	{ "quota", 2, 2, false },
+	{ "grant", 2, 2, false },
+	{ "revoke", 2, 2, false },
+	{ "delegates", 0, 1, false },
 };
 
 /* One line of standard input, unseen when it is a terminal. */
@@ -57,11 +60,14 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
 		if (strcmp(argv[1], verbs[i].verb) != 0)
 			continue;
+		if (strcmp(argv[1], "add") == 0 && argc == 5 && strcmp(argv[3], "--hash") == 0)
+			secret = slice_of(argv[--argc]);
 		if (argc - 2 < verbs[i].least || argc - 2 > verbs[i].most ||
 		    (argc == 4 && strcmp(argv[1], "remove") == 0 &&
-			strcmp(argv[3], "--force") != 0))
+			strcmp(argv[3], "--force") != 0) ||
+		    (argc == 4 && strcmp(argv[1], "add") == 0 && !secret.n))
 			return command_wrong(&command_account, "this wants other words", argv[1]);
-		if (verbs[i].secret && !read_password(line, sizeof line, &secret)) {
+		if (verbs[i].secret && !secret.n && !read_password(line, sizeof line, &secret)) {
 			fprintf(stderr, "hauberk account: no password on standard input\n");
 			return 1;
 		}
@@ -75,6 +81,7 @@ static int run(int argc, char **argv)
 
 const struct command command_account = { "account", "add, list, change and remove accounts",
 	"usage: hauberk account add ADDRESS [-c FILE]      (password on standard input)\n"
+	"       hauberk account add ADDRESS --hash VERIFIER [-c FILE]\n"
 	"       hauberk account list [DOMAIN] [-c FILE]\n"
 	"       hauberk account passwd ADDRESS [-c FILE]   (password on standard input)\n"
 	"       hauberk account verifier ADDRESS [-c FILE] (verifier on standard input)\n"
@@ -82,6 +89,9 @@ const struct command command_account = { "account", "add, list, change and remov
 	"       hauberk account disable ADDRESS [-c FILE]\n"
 	"       hauberk account remove ADDRESS [--force] [-c FILE]\n"
 	"       hauberk account quota ADDRESS SIZE|domain|none [-c FILE]\n"
+	"       hauberk account grant ADDRESS DELEGATE [-c FILE]\n"
+	"       hauberk account revoke ADDRESS DELEGATE [-c FILE]\n"
+	"       hauberk account delegates [ADDRESS] [-c FILE]\n"
 	"\n"
 	"A verifier is what another server kept of a password: crypt(5) such as $6$..., {SSHA}, {SSHA256},\n"
 	"{SSHA512}, {SHA256} and the like. With one, an account cannot use SCRAM until its next passwd.\n"
@@ -89,5 +99,7 @@ const struct command command_account = { "account", "add, list, change and remov
 	"account that is full is refused for the time being (452 4.2.2); what was accepted is stored.\n"
 	"A disabled account gets no mail and cannot log in; nothing of it is lost. What a removed\n"
 	"account had received stays in its folder. While aliases lead to an account, only --force removes it:\n"
-	"it is taken out of them, and those that then lead nowhere are removed too.\n",
+	"it is taken out of them, and those that then lead nowhere are removed too.\n"
+	"A delegate may log in with his own Kerberos ticket as the account that he was granted, if his mail\n"
+	"program asks for that (SASL's authorization identity). delegates lists pairs of account and delegate.\n",
 	run };

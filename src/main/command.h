@@ -19,12 +19,17 @@ struct command {
 };
 
 extern const struct command command_serve, command_status, command_config, command_domain,
-    command_account, command_alias, command_access, command_policy, command_tls, command_role;
+    command_account, command_alias, command_access, command_policy, command_kerberos, command_tls,
+    command_dns, command_spf, command_role;
 
 /* Prints a command's help for --help anywhere (true), else false. */
 bool command_help(const struct command *c, int argc, char **argv);
 /* Says what is wrong with the use and how it should be; returns 2. */
 int command_wrong(const struct command *c, const char *what, const char *word);
+/* Takes "NAME VALUE" out of the words; the value stays as it is where the name is not there. false: no value follows. */
+bool command_option(int *argc, char **argv, const char *name, const char **value_out);
+/* Takes a word out of the words; was it there? */
+bool command_flag(int *argc, char **argv, const char *name);
 /* Takes "-c FILE" out of the words; the default is $HAUBERK_CONF, else DEFAULT_CONF. false: no FILE. */
 bool command_conf_path(int *argc, char **argv, const char **path_out);
 /* Reads and checks the file, complaining on standard error. Memory stays until the program ends. */

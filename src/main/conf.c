@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/ip.h"
+#include "vault/sasl_policy.h"
 
 const struct conf_row *conf_row_find(const struct conf_row *rows, size_t n, slice name)
 {
@@ -104,6 +105,17 @@ static bool set_ips(const struct conf_row *row, const char **value_out, slice te
 	return set || error_input(error, "%s: %s", row->name, wrong.said);
 }
 
+static bool set_mechanisms(const struct conf_row *row, const char **value_out, slice text,
+    struct arena *arena, struct error *error)
+{
+	struct error wrong;
+	unsigned types;
+
+	*value_out = arena_str(arena, text);
+	return sasl_types_read(text, &types, &wrong) ||
+	    error_input(error, "%s: %s", row->name, wrong.said);
+}
+
 bool conf_set(
     const struct conf_row *row, void *where, slice text, struct arena *arena, struct error *error)
 {
@@ -136,6 +148,8 @@ bool conf_set(
 		return set_choice(row, value, text, arena, error);
 	case CONF_IPS:
 		return set_ips(row, value, text, arena, error);
+	case CONF_MECHANISMS:
+		return set_mechanisms(row, value, text, arena, error);
 	}
 	return false;
 }
@@ -149,6 +163,7 @@ const char *conf_value(const struct conf_row *row, const void *where, struct are
 	case CONF_TEXTS:
 	case CONF_CHOICE:
 	case CONF_IPS:
+	case CONF_MECHANISMS:
 		return *(const char *const *)value;
 	case CONF_NUMBER:
 		return number_text(*(const int64_t *)value, plain, arena);

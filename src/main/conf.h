@@ -49,6 +49,12 @@ struct conf_listener {
 	struct conf_tls handshake; /* where it says nothing, as the group tls does */
 };
 
+/* How clients of a service may log in (vault/sasl_policy.h). */
+struct conf_login {
+	const char *secure_types, *plain_types;
+	bool secure_login, plain_login;
+};
+
 struct conf {
 	const char *hostname;
 	const char *state_dir;
@@ -58,10 +64,18 @@ struct conf {
 	const char *log_file;   /* "": none */
 	struct conf_tls tls;
 	int64_t ticket_lifetime_ms;
+	struct conf_login smtp_login, imap_login, pop3_login;
 	const char *auth_scram;
 	bool auth_scram_plus;
-	const char *kerberos_keytab, *kerberos_rc4; /* file, "": none; "no", "warn", "yes" */
-	int64_t auth_max_failures, auth_failure_window_ms;
+	const char *auth_certificates; /* "no", "email", "upn" */
+	const char *dns_servers, *dns_stub_zones, *dns_insecure_zones, *dns_trust_anchor;
+	int64_t dns_timeout_ms;
+	const char *kerberos_keytab; /* files, with line feeds between them; "": none */
+	const char *kerberos_rc4;    /* "no", "warn", "yes" */
+	const char *kerberos_layer;  /* "no", "integrity", "confidentiality" */
+	const char *kerberos_realms, *kerberos_upn_suffixes; /* vault/principal.h */
+	int64_t auth_max_failures, auth_network_max_failures, auth_account_max_failures,
+	    auth_failure_window_ms;
 	int64_t smtp_processes, smtp_workers, smtp_max_sessions, smtp_max_message,
 	    smtp_max_recipients;
 	int64_t smtp_command_timeout_ms, smtp_data_timeout_ms, smtp_data_rate;
@@ -92,7 +106,8 @@ enum conf_type {
 	CONF_TIME,
 	CONF_BOOL,
 	CONF_CHOICE,
-	CONF_IPS
+	CONF_IPS,
+	CONF_MECHANISMS
 };
 
 struct conf_row {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "vault/principal.h"
 
 /* What a file may cost: it is also read by a server that runs. */
 #define FILE_MOST     (512 << 10)
@@ -357,11 +358,33 @@ static int line_of(const struct conf_origin *origin, const char *name)
 	return origin->lines[conf_row_find(conf_rows, conf_row_count, slice_of(name)) - conf_rows];
 }
 
+static bool check_kerberos(const struct conf *conf, const struct conf_origin *origin,
+    const char *path, void (*complain)(void *, const char *), void *context)
+{
+	struct arena *arena = arena_new(1 << 16);
+	struct error realms, suffixes;
+	bool good_realms = principal_check_realms(conf->kerberos_realms, &realms);
+	bool good_suffixes = principal_check_suffixes(conf->kerberos_upn_suffixes, &suffixes);
+
+	if (!good_realms)
+		complain(context,
+		    arena_printf(arena, "%s:%d: kerberos.realms: %s", path,
+			line_of(origin, "kerberos.realms"), realms.why));
+	if (!good_suffixes)
+		complain(context,
+		    arena_printf(arena, "%s:%d: kerberos.upnSuffixes: %s", path,
+			line_of(origin, "kerberos.upnSuffixes"), suffixes.why));
+	arena_free(arena);
+	return good_realms && good_suffixes;
+}
+
 bool conf_check(const struct conf *conf, const struct conf_origin *origin, const char *path,
     void (*complain)(void *, const char *), void *context)
 {
 	struct arena *arena = arena_new(1 << 20);
 	bool ok = conf_tls_check(conf, origin, path, complain, context);
+
+	ok = check_kerberos(conf, origin, path, complain, context) && ok;
 
 	if (strcmp(conf->log_target, "file") == 0 && conf->log_file[0] != '/') {
 		complain(context,

@@ -3,18 +3,31 @@
 
 #include <stddef.h>
 
-#define ALL_ROLES   (ROLE_BIT(ROLE_COUNT) - 1)
-#define SMTP        ROLE_BIT(ROLE_SMTP)
-#define IMAP        ROLE_BIT(ROLE_IMAP)
-#define AT(member)  offsetof(struct conf, member)
-#define LAT(member) offsetof(struct conf_listener, member)
-#define TAT(member) (AT(tls) + offsetof(struct conf_tls, member))
-#define HAT(member) (LAT(handshake) + offsetof(struct conf_tls, member))
-#define CAT(member) offsetof(struct conf_certificate, member)
-#define KIB         1024LL
-#define SECOND      1000LL
+#define ALL_ROLES            (ROLE_BIT(ROLE_COUNT) - 1)
+#define SMTP                 ROLE_BIT(ROLE_SMTP)
+#define IMAP                 ROLE_BIT(ROLE_IMAP)
+#define AT(member)           offsetof(struct conf, member)
+#define LAT(member)          offsetof(struct conf_listener, member)
+#define TAT(member)          (AT(tls) + offsetof(struct conf_tls, member))
+#define HAT(member)          (LAT(handshake) + offsetof(struct conf_tls, member))
+#define CAT(member)          offsetof(struct conf_certificate, member)
+#define LOGIN(member, field) (AT(member) + offsetof(struct conf_login, field))
+#define KIB                  1024LL
+#define SECOND               1000LL
 
 /* clang-format off */
+#define TYPES_ROWS(prefix, member) \
+	{ prefix "secureConnAuthTypes", CONF_MECHANISMS, LOGIN(member, secure_types), 0, 400, \
+	    "scram-sha-256-plus scram-sha-256 plain login gssapi external", NULL, SMTP | IMAP, \
+	    "mechanisms offered on connections with TLS, each while it can work" }, \
+	{ prefix "plainConnAuthTypes", CONF_MECHANISMS, LOGIN(member, plain_types), 0, 400, "gssapi", NULL, SMTP | IMAP, \
+	    "mechanisms offered on connections without TLS; plain and login show the password to whoever listens; gssapi is offered with kerberos.securityLayer" }
+#define COMMAND_ROWS(prefix, member, command) \
+	{ prefix "secureConnAllowLogin", CONF_BOOL, LOGIN(member, secure_login), 0, 0, "true", NULL, SMTP | IMAP, \
+	    "take " command " on connections with TLS" }, \
+	{ prefix "plainConnAllowLogin", CONF_BOOL, LOGIN(member, plain_login), 0, 0, "false", NULL, SMTP | IMAP, \
+	    "take " command " without TLS, which shows the password to whoever listens" }
+
 const struct conf_row conf_rows[] = {
 	{ "hostname", CONF_TEXT, AT(hostname), 1, 255, NULL, NULL, ALL_ROLES,
 	    "this server's full host name, as it greets and signs Received fields" },
@@ -55,14 +68,36 @@ const struct conf_row conf_rows[] = {
 	    "offer SCRAM-SHA-256; auto: while every account has a verifier for it" },
 	{ "auth.scramPlus", CONF_BOOL, AT(auth_scram_plus), 0, 0, "true", NULL, SMTP | IMAP,
 	    "offer SCRAM-SHA-256-PLUS too, bound to the TLS connection" },
+	{ "auth.certificateNames", CONF_CHOICE, AT(auth_certificates), 0, 0, "no", "no|email|upn", SMTP | IMAP,
+	    "who shows a certificate that clientCA vouches for may log in (EXTERNAL) as the account of its name: of its e-mail address, or of its user principal name, as Active Directory's smart cards have it" },
 	{ "auth.maxFailures", CONF_NUMBER, AT(auth_max_failures), 0, 1000000, "100", NULL, SMTP | IMAP,
 	    "failed logins of one address (IPv6: /64) within auth.failureWindow, over all protocols; then it has to wait; 0: any" },
+	{ "auth.networkMaxFailures", CONF_NUMBER, AT(auth_network_max_failures), 0, 1000000, "1000", NULL, SMTP | IMAP,
+	    "failed logins of one network (IPv4: /24, IPv6: /48) within auth.failureWindow; 0: any" },
+	{ "auth.accountMaxFailures", CONF_NUMBER, AT(auth_account_max_failures), 0, 1000000, "50", NULL, SMTP | IMAP,
+	    "wrong passwords for one account within auth.failureWindow, wherever they come from; then it takes no password, but tickets and certificates as before; 0: any" },
 	{ "auth.failureWindow", CONF_TIME, AT(auth_failure_window_ms), 1 * SECOND, 1800 * SECOND, "10 min", NULL, SMTP | IMAP,
 	    "over which time failed logins are counted" },
-	{ "kerberos.keytab", CONF_TEXT, AT(kerberos_keytab), 0, 4000, "", NULL, 0,
-	    "file with the keys of smtp/HOST, imap/HOST and pop/HOST, usually /etc/krb5.keytab; logins with tickets (GSSAPI) are offered for those in it; none: not offered" },
+	{ "dns.servers", CONF_TEXT, AT(dns_servers), 0, 1000, "", NULL, 0,
+	    "resolvers that are asked, with blanks between them, each with @PORT if it is not 53; empty: those of /etc/resolv.conf; none: the servers of each zone, from the root on" },
+	{ "dns.stubZones", CONF_TEXT, AT(dns_stub_zones), 0, 4000, "", NULL, 0,
+	    "zones with servers of their own, as an Active Directory's: ad.example=10.0.0.1 ad.example=10.0.0.2" },
+	{ "dns.insecureZones", CONF_TEXT, AT(dns_insecure_zones), 0, 4000, "", NULL, 0,
+	    "zones whose answers need no signatures, with blanks between them; empty: those of dns.stubZones" },
+	{ "dns.trustAnchor", CONF_TEXT, AT(dns_trust_anchor), 0, 4000, "/usr/share/dns/root.key", NULL, 0,
+	    "file with the keys that validation (DNSSEC) begins with; empty: nothing is validated" },
+	{ "dns.timeout", CONF_TIME, AT(dns_timeout_ms), 100, 60 * SECOND, "5 s", NULL, 0,
+	    "how long a question may take" },
+	{ "kerberos.keytab", CONF_TEXTS, AT(kerberos_keytab), 0, 4000, "", NULL, 0,
+	    "file with the keys of smtp/HOST, imap/HOST and pop/HOST, usually /etc/krb5.keytab, or a list of files, as one for each service; logins with tickets (GSSAPI) are offered for those in it; none: not offered" },
 	{ "kerberos.allowRC4", CONF_CHOICE, AT(kerberos_rc4), 0, 0, "no", "no|warn|yes", ROLE_BIT(ROLE_AUTH),
 	    "take tickets that are locked with RC4, which Active Directory makes for service accounts unless it is told otherwise; warn: take them, and say so in the log" },
+	{ "kerberos.securityLayer", CONF_CHOICE, AT(kerberos_layer), 0, 0, "no", "no|integrity|confidentiality", SMTP | IMAP,
+	    "take tickets without TLS too, from clients that put a layer of Kerberos around all that follows: one that shows changes, or one that nobody else can read; the first offers both" },
+	{ "kerberos.realms", CONF_TEXTS, AT(kerberos_realms), 0, 4000, "", NULL, SMTP | IMAP,
+	    "realms whose users have accounts here, \"CORP.EXAMPLE = example.org\" where the domain is not called like the realm; none: every realm that has a domain of its name here" },
+	{ "kerberos.upnSuffixes", CONF_TEXTS, AT(kerberos_upn_suffixes), 0, 4000, "", NULL, SMTP | IMAP,
+	    "UPN suffixes, \"sales.example = CORP.EXAMPLE\": who logs on in that realm as alice@sales.example has the account of that name" },
 	{ "smtp.processes", CONF_NUMBER, AT(smtp_processes), 0, 32, "0", NULL, 0,
 	    "processes that speak SMTP; 0: as many as there are cores, at least 2" },
 	{ "smtp.workers", CONF_NUMBER, AT(smtp_workers), 1, 256, "8", NULL, SMTP,
@@ -72,6 +107,7 @@ const struct conf_row conf_rows[] = {
 	CONF_LIMIT_ROWS("smtp.", AT(smtp_limits), 10000000, "500", SMTP),
 	{ "smtp.relayFrom", CONF_IPS, AT(smtp_relay_from), 0, 0, "", NULL, SMTP,
 	    "addresses of printers and applications that may send as if they had logged in" },
+	TYPES_ROWS("smtp.", smtp_login),
 	{ "smtp.xclientFrom", CONF_IPS, AT(smtp_xclient_from), 0, 0, "", NULL, SMTP,
 	    "addresses of filters and proxies that may say by XCLIENT whom they speak for" },
 	{ "smtp.maxMessageSize", CONF_SIZE, AT(smtp_max_message), 64 * KIB, 1024 * KIB * KIB, "50 MB", NULL, SMTP,
@@ -111,6 +147,8 @@ const struct conf_row conf_rows[] = {
 	    "malformed commands in a row, then the session is closed" },
 	{ "imap.maxAuthErrors", CONF_NUMBER, AT(imap_max_auth_errors), 1, 100, "3", NULL, IMAP,
 	    "failed logins of a session, then it is closed" },
+	TYPES_ROWS("imap.", imap_login),
+	COMMAND_ROWS("imap.", imap_login, "LOGIN"),
 	{ "imap.idleTimeout", CONF_TIME, AT(imap_idle_timeout_ms), 1 * SECOND, 24 * 3600 * SECOND, "30 min", NULL, IMAP,
 	    "how long a logged-in client may be silent (RFC 9051: at least 30 minutes)" },
 	{ "imap.loginTimeout", CONF_TIME, AT(imap_login_timeout_ms), 1 * SECOND, 3600 * SECOND, "60 s", NULL, IMAP,
@@ -118,6 +156,8 @@ const struct conf_row conf_rows[] = {
 	{ "imap.compress", CONF_BOOL, AT(imap_compress), 0, 0, "false", NULL, IMAP,
 	    "let clients compress the connection (COMPRESS=DEFLATE), which takes 40 to 80 KiB more of each that does" },
 	CONF_LIMIT_ROWS("pop3.", AT(pop3_limits), 10000000, "0", IMAP),
+	TYPES_ROWS("pop3.", pop3_login),
+	COMMAND_ROWS("pop3.", pop3_login, "USER and PASS"),
 	{ "pop3.maxErrors", CONF_NUMBER, AT(pop3_max_errors), 1, 1000, "20", NULL, IMAP,
 	    "malformed commands in a row, then the session is closed" },
 	{ "pop3.maxAuthErrors", CONF_NUMBER, AT(pop3_max_auth_errors), 1, 100, "3", NULL, IMAP,

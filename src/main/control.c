@@ -113,11 +113,11 @@ static bool first_address(struct work *w, struct directory_address *out)
 	return read_address(w, w->request->words[2], out);
 }
 
-static bool account_of(struct work *w, struct account *account_out)
+static bool account_at(struct work *w, int word, struct account *account_out)
 {
 	struct directory_address a;
 
-	if (!first_address(w, &a))
+	if (!read_address(w, w->request->words[word], &a))
 		return false;
 	switch (directory_find_address(w->dir, a.local, a.domain, account_out, &w->error)) {
 	case DIRECTORY_FOUND:
@@ -125,7 +125,7 @@ static bool account_of(struct work *w, struct account *account_out)
 	case DIRECTORY_NO_ACCOUNT:
 		return error_plain(&w->error, FAULT_ABSENT,
 		    "there is no account %.*s; see hauberk account list",
-		    SLICE_ARG(w->request->words[2]));
+		    SLICE_ARG(w->request->words[word]));
 	case DIRECTORY_NO_DOMAIN:
 		return error_plain(&w->error, FAULT_ABSENT,
 		    "the domain %.*s is not ours; add it with hauberk domain add %.*s",
@@ -136,8 +136,16 @@ static bool account_of(struct work *w, struct account *account_out)
 	return false;
 }
 
+static bool account_of(struct work *w, struct account *account_out)
+{
+	return account_at(w, 2, account_out);
+}
+
 static bool account_add(struct work *w)
 {
+	bool hashed = w->request->count > 3 && slice_eq(w->request->words[3], SLICE("--hash"));
+	bool (*set)(uint64_t, slice, struct deadline, struct error *) =
+	    hashed ? ask_set_verifier : ask_set_password;
 	struct directory_address a;
 	struct error ignored;
 	int64_t id;
@@ -146,8 +154,7 @@ static bool account_add(struct work *w)
 	    !directory_account_add(w->dir, a.local, a.domain, &id, &w->error))
 		return false;
 	/* An account without its password would be of no use: all or nothing. */
-	if (!ask_set_password(
-		(uint64_t)id, w->request->secret, deadline_in_ms(ASK_MS), &w->error)) {
+	if (!set((uint64_t)id, w->request->secret, deadline_in_ms(ASK_MS), &w->error)) {
 		directory_account_remove(w->dir, a.local, a.domain, true, &ignored);
 		return false;
 	}
@@ -298,6 +305,64 @@ static bool domain_quota(struct work *w)
 	return true;
 }
 
+/* ---- delegates ---- */
+
+/* The owner and the delegate that the words name. */
+static bool delegates_of(struct work *w, int64_t *owner_out, int64_t *other_out)
+{
+	struct account account;
+
+	if (!account_at(w, 2, &account))
+		return false;
+	*owner_out = account.id;
+	if (!account_at(w, 3, &account))
+		return false;
+	*other_out = account.id;
+	return true;
+}
+
+static bool account_grant(struct work *w)
+{
+	int64_t owner, other;
+
+	if (!delegates_of(w, &owner, &other) ||
+	    !directory_delegate_grant(w->dir, owner, other, &w->error))
+		return false;
+	buf_addf(w->out, "%.*s may log in as %.*s\n", SLICE_ARG(w->request->words[3]),
+	    SLICE_ARG(w->request->words[2]));
+	return true;
+}
+
+static bool account_revoke(struct work *w)
+{
+	int64_t owner, other;
+
+	if (!delegates_of(w, &owner, &other) ||
+	    !directory_delegate_revoke(w->dir, owner, other, &w->error))
+		return false;
+	buf_addf(w->out, "%.*s may not log in as %.*s any more\n", SLICE_ARG(w->request->words[3]),
+	    SLICE_ARG(w->request->words[2]));
+	return true;
+}
+
+static bool account_delegates(struct work *w)
+{
+	struct account account = { 0 };
+	struct directory_delegate *rows;
+	size_t n;
+
+	if (w->request->count > 2 && !account_of(w, &account))
+		return false;
+	struct arena *arena = arena_new(LIST_MAX);
+	bool ok = directory_delegate_list(w->dir, account.id, arena, &rows, &n, &w->error);
+	for (size_t i = 0; ok && i < n; i++)
+		buf_addf(w->out, "%.*s@%.*s %.*s@%.*s\n", SLICE_ARG(rows[i].owner.local),
+		    SLICE_ARG(rows[i].owner.domain), SLICE_ARG(rows[i].delegate.local),
+		    SLICE_ARG(rows[i].delegate.domain));
+	arena_free(arena);
+	return ok;
+}
+
 /* ---- alias ---- */
 
 /* "@example.org" is the domain's catch-all. */
@@ -444,6 +509,9 @@ static const struct {
 	{ "account", "disable", account_disable, true },
 	{ "account", "remove", account_remove, true },
 	{ "account", "quota", account_quota, true },
+	{ "account", "grant", account_grant, true },
+	{ "account", "revoke", account_revoke, true },
+	{ "account", "delegates", account_delegates, false },
 	{ "alias", "add", alias_add, true },
 	{ "alias", "list", alias_list, false },
 	{ "alias", "remove", alias_remove, true },

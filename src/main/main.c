@@ -23,7 +23,7 @@ static const struct command command_version = { "version", "print the version",
 
 static const struct command *const commands[] = { &command_serve, &command_status, &command_config,
 	&command_domain, &command_account, &command_alias, &command_access, &command_policy,
-	&command_tls, &command_version };
+	&command_kerberos, &command_tls, &command_dns, &command_spf, &command_version };
 
 static void usage(FILE *out)
 {
@@ -51,23 +51,40 @@ int command_wrong(const struct command *c, const char *what, const char *word)
 	return 2;
 }
 
-bool command_conf_path(int *argc, char **argv, const char **path_out)
+bool command_option(int *argc, char **argv, const char *name, const char **value_out)
 {
-	const char *from_environment = getenv("HAUBERK_CONF");
 	int kept = 1;
 
-	*path_out = from_environment ? from_environment : DEFAULT_CONF;
 	for (int i = 1; i < *argc; i++) {
-		if (strcmp(argv[i], "-c") != 0) {
+		if (strcmp(argv[i], name) != 0) {
 			argv[kept++] = argv[i];
 			continue;
 		}
 		if (++i == *argc)
 			return false;
-		*path_out = argv[i];
+		*value_out = argv[i];
 	}
 	*argc = kept;
 	return true;
+}
+
+bool command_flag(int *argc, char **argv, const char *name)
+{
+	int kept = 1, before = *argc;
+
+	for (int i = 1; i < before; i++)
+		if (strcmp(argv[i], name) != 0)
+			argv[kept++] = argv[i];
+	*argc = kept;
+	return kept < before;
+}
+
+bool command_conf_path(int *argc, char **argv, const char **path_out)
+{
+	const char *from_environment = getenv("HAUBERK_CONF");
+
+	*path_out = from_environment ? from_environment : DEFAULT_CONF;
+	return command_option(argc, argv, "-c", path_out);
 }
 
 static void complain(void *context, const char *text)

@@ -118,6 +118,7 @@ static void put_range(FILE *out, const struct conf_row *row)
 		[CONF_TIME] = "time",
 		[CONF_BOOL] = "true or false",
 		[CONF_CHOICE] = "one of",
+		[CONF_MECHANISMS] = "names of mechanisms, with blanks between them",
 		[CONF_IPS] = "networks, ranges and single addresses, with blanks between them" };
 
 	fprintf(out, "%s", types[row->type]);

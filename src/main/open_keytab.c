@@ -23,25 +23,22 @@ static void warn_readable(const char *path, const struct stat *st)
 			"others than its owner can read it, and so pose as this server: chmod 600"));
 }
 
-static bool check(const struct conf *conf, slice content, struct error *error)
+const char *open_keytab_path(const struct conf *conf, int i, struct arena *arena)
 {
-	struct arena *arena = arena_new(KEYTAB_MEMORY);
-	struct keytab keytab;
-	bool ok = keytab_read(content, arena, &keytab, error);
+	slice rest = slice_of(conf->kerberos_keytab);
 
-	if (ok)
-		keytab_warn(&keytab, keytab_rc4_of(conf->kerberos_rc4), warn,
-		    (void *)conf->kerberos_keytab);
-	arena_free(arena);
-	return ok;
+	for (; i > 0; i--)
+		rest = slice_from(rest, slice_find(rest, '\n') + 1);
+	return rest.n ? arena_str(arena, slice_head(rest, slice_find(rest, '\n'))) : NULL;
 }
 
-/* Of the same descriptor, so that what is checked is what is kept. */
-static bool read_it(
-    const struct conf *conf, struct buf *content, struct stat *st, struct error *error)
+/* Of the same descriptor, so that what is checked is what is kept. Its keys go behind those of the files before:
+ * together they are one keytab. */
+static bool read_one(const char *path, struct arena *arena, struct buf *one, struct buf *all,
+    struct stat *st, struct error *error)
 {
-	const char *path = conf->kerberos_keytab;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct keytab keytab;
 	struct error why;
 
 	if (fd < 0 || fstat(fd, st) < 0 || !S_ISREG(st->st_mode)) {
@@ -51,39 +48,98 @@ static bool read_it(
 			close(fd);
 		return false;
 	}
-	bool ok = file_read_fd(fd, path, content, &why) && check(conf, buf_slice(content), &why);
+	bool ok =
+	    file_read_fd(fd, path, one, &why) && keytab_read(buf_slice(one), arena, &keytab, &why);
 	close(fd);
 	if (!ok)
 		return error_local(error, "kerberos.keytab: %s: %s", path, why.why);
+	/* 05 02 stands once, at the begin of all. */
+	buf_add(all, slice_from(slice_head(buf_slice(one), keytab.end), all->n ? 2 : 0));
 	warn_readable(path, st);
-	return true;
+	return !all->full ||
+	    error_local(error, "kerberos.keytab: the files have more than %u octets", KEYTAB_MOST);
+}
+
+static bool read_all(const struct conf *conf, struct buf *one, struct buf *all,
+    struct open_keytab *out, struct error *error)
+{
+	struct arena *arena = arena_new((KEYTAB_FILES + 2) * KEYTAB_MEMORY);
+	struct keytab keytab;
+	const char *path;
+	bool ok = true;
+
+	for (int i = 0; ok && (path = open_keytab_path(conf, i, arena)); i++)
+		ok = i < KEYTAB_FILES
+		    ? read_one(path, arena, one, all, &out->files[i], error)
+		    : error_local(error, "kerberos.keytab: more than %d files", KEYTAB_FILES);
+	if (ok && all->n) {
+		ok = keytab_read(buf_slice(all), arena, &keytab, error);
+		if (ok)
+			keytab_warn(&keytab, keytab_rc4_of(conf->kerberos_rc4), warn,
+			    (void *)open_keytab_path(conf, 0, arena));
+	}
+	arena_free(arena);
+	return ok;
+}
+
+/* All its room at once: growing would leave keys in memory given back. */
+static void begin_secret(struct buf *b)
+{
+	buf_init(b, KEYTAB_MOST);
+	buf_room(b, KEYTAB_MOST);
+}
+
+static void end_secret(struct buf *b)
+{
+	explicit_bzero(b->p, b->cap);
+	buf_free(b);
 }
 
 bool open_keytab(const struct conf *conf, struct open_keytab *out, struct error *error)
 {
-	struct buf content;
+	struct buf one, all;
 
 	*out = (struct open_keytab){ .fd = -1 };
-	buf_init(&content, KEYTAB_MOST);
-	buf_room(
-	    &content, KEYTAB_MOST); /* at once: growing would leave keys in memory given back */
-	bool ok = !conf->kerberos_keytab[0] || read_it(conf, &content, &out->file, error);
-	if (ok)
-		out->fd = open_sealed(buf_slice(&content), "keytab", error);
-	explicit_bzero(content.p, content.n);
-	buf_free(&content);
+	begin_secret(&one);
+	begin_secret(&all);
+	if (read_all(conf, &one, &all, out, error))
+		out->fd = open_sealed(buf_slice(&all), "keytab", error);
+	end_secret(&one);
+	end_secret(&all);
 	return out->fd >= 0;
+}
+
+void open_keytab_seen(
+    const struct conf *conf, struct open_keytab *k, const struct open_keytab *failed)
+{
+	struct arena *arena = arena_new(1 << 18);
+	const char *path;
+
+	for (int i = 0; i < KEYTAB_FILES && (path = open_keytab_path(conf, i, arena)); i++) {
+		k->files[i] = failed->files[i];
+		if (k->files[i].st_ino == 0)
+			stat(path, &k->files[i]);
+	}
+	arena_free(arena);
+}
+
+static bool differs(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino != b->st_ino || a->st_dev != b->st_dev || a->st_size != b->st_size ||
+	    a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
 }
 
 bool open_keytab_changed(const struct conf *conf, const struct open_keytab *k)
 {
+	struct arena *arena = arena_new(1 << 18);
+	bool changed = false;
+	const char *path;
 	struct stat st;
 
-	if (!conf->kerberos_keytab[0] || stat(conf->kerberos_keytab, &st) < 0)
-		return false;
-	return st.st_ino != k->file.st_ino || st.st_dev != k->file.st_dev ||
-	    st.st_size != k->file.st_size || st.st_mtim.tv_sec != k->file.st_mtim.tv_sec ||
-	    st.st_mtim.tv_nsec != k->file.st_mtim.tv_nsec;
+	for (int i = 0; i < KEYTAB_FILES && (path = open_keytab_path(conf, i, arena)); i++)
+		changed |= stat(path, &st) == 0 && differs(&st, &k->files[i]);
+	arena_free(arena);
+	return changed;
 }
 
 void open_keytab_close(struct open_keytab *k)

@@ -1,4 +1,5 @@
 /* The role imap: IMAP and POP3 over the store. */
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -8,6 +9,7 @@
 #include "imap/imap.h"
 #include "mail/charset.h"
 #include "main/access_rules.h"
+#include "main/role_login.h"
 #include "main/role_sessions.h"
 #include "main/role_tls.h"
 #include "net/ask.h"
@@ -16,6 +18,8 @@
 
 #define GRACE_MS 5000
 #define HANDLES  1000 /* open accounts in the whole process, three descriptors each */
+#define IDLE_US                                                                                    \
+	2000000 /* a file that was not used for so long is closed: opening costs half a millisecond */
 
 /* What a worker thread owns. */
 struct worker {
@@ -52,6 +56,24 @@ static void worker_stop(void *worker)
 	directory_close(w->directory);
 	charsets_close(w->charsets);
 	free(w);
+}
+
+/* Sessions that sleep shall cost next to nothing: the files of their accounts are closed, and what they held goes
+ * back to the system. */
+static bool worker_tick(void *worker)
+{
+	struct worker *w = worker;
+	struct error error;
+
+	if (!store_sync(w->store, &error))
+		log_warn("store.sync", kv_why(&error));
+	if (store_trim(w->store, IDLE_US))
+		return true;
+	directory_close(w->directory);
+	w->directory = NULL;
+	db_heap_trim();
+	malloc_trim(0);
+	return false;
 }
 
 static struct store *worker_store(void *worker)
@@ -94,7 +116,16 @@ static bool worker_quota(void *worker, int64_t id, int64_t *octets_out, struct e
 	return answer != DIRECTORY_FAILED;
 }
 
-static bool worker_find(void *worker, slice name, int64_t *account_out, struct error *error)
+static bool worker_may_act(
+    void *worker, int64_t account, int64_t other, bool *may_out, struct error *error)
+{
+	struct directory *directory = worker_directory(worker, error);
+
+	return directory && directory_may_act(directory, account, other, may_out, error);
+}
+
+static bool worker_find(
+    void *worker, slice name, struct login_account *account_out, struct error *error)
 {
 	struct directory *directory = worker_directory(worker, error);
 
@@ -164,6 +195,7 @@ static bool start_imap(struct role_start *start, struct error *error)
 	static struct store_host host = { .store = worker_store,
 		.login = worker_login,
 		.find = worker_find,
+		.may_act = worker_may_act,
 		.charsets = worker_charsets,
 		.quota = worker_quota,
 		.notify = notify };
@@ -172,6 +204,7 @@ static bool start_imap(struct role_start *start, struct error *error)
 		.max_sessions = (size_t)c->imap_max_sessions,
 		.worker_start = worker_start,
 		.worker_stop = worker_stop,
+		.worker_tick = worker_tick,
 		.first_id = role_first_session(start),
 		.handshake_ms = role_handshake_ms(c->imap_login_timeout_ms) };
 	struct sandbox sandbox = { 0 };
@@ -183,8 +216,8 @@ static bool start_imap(struct role_start *start, struct error *error)
 	handles = (size_t)(HANDLES / c->imap_workers) + 1;
 	host.login_timeout_ms = (int)c->imap_login_timeout_ms;
 	host.idle_timeout_ms = (int)c->imap_idle_timeout_ms;
-	sasl_init(c->auth_scram, c->auth_scram_plus);
-	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
+	if (!role_login_start(c, error))
+		return false;
 	host.max_errors = (unsigned)c->imap_max_errors;
 	host.max_login_failures = (unsigned)c->imap_max_auth_errors;
 	host.compress = c->imap_compress;

@@ -29,7 +29,8 @@ bool role_sessions_start(struct role_start *start, const struct reactor_config *
 {
 	pthread_t thread;
 
-	/* A check of a password costs the role auth a core: more at a time would only wait there. */
+	/* A check of a password costs the role auth a core: more at a time would only wait there. Tickets and
+	 * SCRAM cost little, and do not wait behind them. */
 	struct gate_config gate = { .name = "auth",
 		.most = start->cores < 2 ? 2 : start->cores,
 		.queue = (int)config->max_sessions,
@@ -39,7 +40,9 @@ bool role_sessions_start(struct role_start *start, const struct reactor_config *
 
 	own = *sessions;
 	reactor = reactor_new(config);
-	sasl_set_gate(reactor_gate(reactor, &gate));
+	struct gate *passwords = reactor_gate(reactor, &gate);
+	gate.name = "auth quick";
+	sasl_set_gates(passwords, reactor_gate(reactor, &gate));
 	for (int i = 0; i < own.listener_count; i++)
 		reactor_listen(reactor, &own.listeners[i]);
 	role_tls_serve(reactor);

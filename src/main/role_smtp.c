@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "main/access_rules.h"
+#include "main/role_login.h"
 #include "main/role_sessions.h"
 #include "main/role_tls.h"
 #include "net/ask.h"
@@ -54,8 +55,8 @@ static bool prepare(struct role_start *start, struct error *error)
 		.directory = role_path(start, "directory/directory.db") };
 	if (!(conf.spool = spool_open(own, start->instance, start->peers, error)))
 		return false;
-	sasl_init(c->auth_scram, c->auth_scram_plus);
-	sasl_limit((int)c->auth_max_failures, (int)(c->auth_failure_window_ms / 1000));
+	if (!role_login_start(c, error))
+		return false;
 	smtp_init(&conf);
 	sandbox_smtp(&sandbox, own, role_path(start, "directory"));
 	return sandbox_lock(&sandbox, error);

@@ -470,14 +470,12 @@ static void look_at_keytab(void)
 	if (!open_keytab(sv.now.conf, &next, &error)) {
 		log_warn("keytab.refused", kv_why(&error));
 		/* As it was read: one that was being written is read again when it is whole. */
-		sv.now.keytab.file = next.file;
-		if (next.file.st_ino == 0)
-			stat(sv.now.conf->kerberos_keytab, &sv.now.keytab.file);
+		open_keytab_seen(sv.now.conf, &sv.now.keytab, &next);
 		return;
 	}
 	open_keytab_close(&sv.now.keytab);
 	sv.now.keytab = next;
-	log_info("keytab.changed", kv_str("file", sv.now.conf->kerberos_keytab));
+	log_info("keytab.changed", kv_text("file", slice_of(sv.now.conf->kerberos_keytab)));
 	publish_keytab();
 }
 

@@ -46,7 +46,7 @@ static socklen_t address_of(const struct tls_target *t, struct sockaddr_storage 
 	return sizeof *in6;
 }
 
-static int dial(const struct tls_target *t, struct deadline deadline, struct error *error)
+int tls_probe_dial(const struct tls_target *t, struct deadline deadline, struct error *error)
 {
 	struct sockaddr_storage address;
 	socklen_t length = address_of(t, &address), size = sizeof(int);
@@ -109,7 +109,7 @@ static bool answered(
 	return false;
 }
 
-static bool start_tls(const struct tls_target *t, int fd, struct deadline deadline)
+bool tls_probe_starttls(const struct tls_target *t, int fd, struct deadline deadline)
 {
 	const char *p = t->protocol;
 
@@ -178,8 +178,7 @@ static SSL_CTX *client(const struct tls_offer *offer)
 	return c;
 }
 
-/* Waits for what OpenSSL wants; false: it wants nothing more, or the time is over. */
-static bool again(SSL *ssl, int returned, struct deadline deadline)
+bool tls_probe_again(SSL *ssl, int returned, struct deadline deadline)
 {
 	int wants = SSL_get_error(ssl, returned);
 
@@ -197,7 +196,7 @@ static bool leave(const struct tls_target *t, SSL *ssl, struct deadline deadline
 
 	for (int i = 0; i < LINES_MOST; i++) {
 		n = SSL_read(ssl, octets, sizeof octets);
-		if (n <= 0 && !again(ssl, n, deadline))
+		if (n <= 0 && !tls_probe_again(ssl, n, deadline))
 			return SSL_get_error(ssl, n) != SSL_ERROR_SSL;
 	}
 	return true;
@@ -208,7 +207,7 @@ static void shake(
 {
 	int n;
 
-	while ((n = SSL_connect(ssl)) != 1 && again(ssl, n, deadline))
+	while ((n = SSL_connect(ssl)) != 1 && tls_probe_again(ssl, n, deadline))
 		;
 	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
 	out->chain = chain ? X509_chain_up_ref(chain) : NULL; /* a ticket makes another session */
@@ -225,7 +224,7 @@ bool tls_probe(const struct tls_target *target, const struct tls_offer *offer,
     struct tls_probe *out, struct error *error)
 {
 	struct deadline deadline = deadline_in_ms(PATIENCE_MS);
-	int fd = dial(target, deadline, error);
+	int fd = tls_probe_dial(target, deadline, error);
 
 	*out = (struct tls_probe){ 0 };
 	if (fd < 0)
@@ -234,7 +233,7 @@ bool tls_probe(const struct tls_target *target, const struct tls_offer *offer,
 	SSL *ssl = context ? SSL_new(context) : NULL;
 	bool ok = ssl || error_local(error, "openssl gives no connection");
 	ok = ok &&
-	    (!target->starttls || start_tls(target, fd, deadline) ||
+	    (!target->starttls || tls_probe_starttls(target, fd, deadline) ||
 		error_local(error, "no answer, or TLS is not begun, with %s",
 		    strcmp(target->protocol, "pop3") == 0 ? "STLS" : "STARTTLS"));
 	if (ok) {

@@ -11,6 +11,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 struct tls_target {
@@ -43,5 +44,11 @@ struct tls_probe {
 bool tls_probe(const struct tls_target *target, const struct tls_offer *offer,
     struct tls_probe *out, struct error *error);
 void tls_probe_free(struct tls_probe *p);
+
+/* The steps of it, for tls_talk.h: a socket, or -1; TLS is begun by STARTTLS or STLS; what OpenSSL wants is there, false:
+ * it wants nothing more, or the time is over. */
+int tls_probe_dial(const struct tls_target *t, struct deadline deadline, struct error *error);
+bool tls_probe_starttls(const struct tls_target *t, int fd, struct deadline deadline);
+bool tls_probe_again(SSL *ssl, int returned, struct deadline deadline);
 
 #endif

@@ -153,19 +153,21 @@ static bool ask_kerberos(
 	out->challenge = message_get_text(in);
 	out->state = message_get_text(in);
 	out->authorize_as = message_get_text(in);
+	out->layer = (unsigned)message_get_number(in);
+	out->layer_most = message_get_number(in);
 	if (message_done(in))
 		return true;
 	peers_reply_free(&out->reply);
 	return error_local(error, "malformed answer from auth");
 }
 
-bool ask_kerberos_accept(unsigned service, slice token, struct deadline deadline,
+bool ask_kerberos_accept(unsigned service, unsigned layers, slice token, struct deadline deadline,
     struct ask_kerberos *out, struct error *error)
 {
 	struct message m;
 
 	message_begin(&m, MESSAGE_KERBEROS_ACCEPT);
-	message_put_number(&m, service);
+	message_put_number(&m, service | layers << 8);
 	message_put_text(&m, token);
 	return ask_kerberos(&m, deadline, out, error);
 }

@@ -56,10 +56,12 @@ struct ask_kerberos {
 	struct peers_reply reply;
 	int result; /* enum kerberos_result */
 	slice code, why, principal, token, challenge, state, authorize_as;
+	unsigned layer;    /* enum kerberos_layer; with one, the state is its context */
+	size_t layer_most; /* the longest piece that the client takes */
 };
-/* auth: is this the token of a ticket for the service (enum kerberos_service)? On success *out is freed with
+/* auth: is this the token of a ticket for the service (enum kerberos_service), with layers offered (enum kerberos_layer)? On success *out is freed with
  * peers_reply_free(&out->reply). Asking twice is refused as a replay, which harms nobody. */
-bool ask_kerberos_accept(unsigned service, slice token, struct deadline deadline,
+bool ask_kerberos_accept(unsigned service, unsigned layers, slice token, struct deadline deadline,
     struct ask_kerberos *out, struct error *error);
 /* auth: the client's answer to the challenge. */
 bool ask_kerberos_finish(unsigned service, slice state, slice response, struct deadline deadline,

@@ -37,8 +37,11 @@ struct session_private {
 	bool secured;              /* the handshake is done */
 	struct compress *compress; /* NULL: none was asked for */
 	bool compressing;          /* it is in use */
+	struct layer *layer;       /* layer.c; NULL: none */
 	struct buf in;
 	struct frame frame;
+	size_t line_max;  /* as the protocol wants it; frame.max may be more (session.h, longest) */
+	size_t long_line; /* octets of SESSION_LONG that it holds */
 	size_t frame_used; /* octets of `in` that belong to the frame being handled */
 	size_t unread;     /* of those, given back */
 	_Atomic int owner;
@@ -97,6 +100,13 @@ struct gates {
 
 enum gate_answer { GATE_PASSED, GATE_WAITS };
 
+/* Where a worker waits. Who rested last is woken first: what it has open is as the last session left it, and the
+ * others may sleep on. */
+struct rest {
+	struct link link;
+	pthread_cond_t woken;
+};
+
 struct reactor {
 	struct reactor_config config;
 	int epoll_fd, wake_fd;
@@ -122,9 +132,11 @@ struct reactor {
 	bool sleeps;  /* and is to be woken when something comes home */
 
 	pthread_mutex_t
-	    work_lock; /* work, stopping, awaits_held, owners that become OWNER_WORKER */
-	pthread_cond_t work_there;
+	    work_lock; /* work, resting, stopping, awaits_held, owners that become OWNER_WORKER */
+	pthread_cond_t work_there; /* for await_held() */
 	struct list work;
+	struct list resting; /* workers without work, the last to rest last */
+	struct rest *rests;  /* by worker */
 	bool stopping;
 	struct gates gates;
 	struct gate *handshake_gate; /* before the role keys */
@@ -159,6 +171,16 @@ void session_set_peer(struct session_private *p, const struct ip *ip);
 /* Takes of a PROXY header what has come; PROXY_PEER and PROXY_LOCAL: it is over. */
 enum proxy_answer session_take_proxy(struct session_private *p, const char **why_out);
 
+/* layer.c: after the turn that set it; before output is sent, and after; puts what has come into p->in, true: something; is
+ * there a whole piece; where what comes is put, NULL: into p->in. */
+void layer_begin(struct session_private *p);
+void layer_encode(struct session_private *p);
+void layer_sent(struct session_private *p);
+bool layer_decode(struct session_private *p);
+bool layer_pending(const struct session_private *p);
+struct buf *layer_input(struct session_private *p);
+void layer_free(struct session_private *p);
+
 /* linger.c: would closing now destroy output that is on its way? */
 bool linger_wanted(const struct session_private *p);
 void linger_begin(struct session_private *p);
@@ -175,6 +197,8 @@ void session_park(struct session_private *p); /* reactor.c: home */
 /* worker.c */
 void workers_start(struct reactor *r);
 void workers_stop(struct reactor *r);
+/* Who is to be woken for one more piece of work; NULL: all are awake. The lock is held; the signal follows without. */
+struct rest *worker_to_wake(struct reactor *r);
 
 /* gate.c */
 void gates_init(struct gates *all, int workers);

@@ -31,6 +31,7 @@ struct reactor *reactor_new(const struct reactor_config *config)
 	list_init(&r->all);
 	list_init(&r->home);
 	list_init(&r->work);
+	list_init(&r->resting);
 	gates_init(&r->gates, config->workers);
 	pthread_mutex_init(&r->tls_lock, NULL);
 	pthread_mutex_init(&r->home_lock, NULL);
@@ -222,13 +223,14 @@ void session_run(struct session_private *p)
 	pthread_mutex_lock(&r->work_lock);
 	p->owner = OWNER_WORKER;
 	list_push(&r->work, &p->ready);
-	bool all = r->awaits_held;
+	bool awaited = r->awaits_held;
+	struct rest *rest = worker_to_wake(r);
 	pthread_mutex_unlock(&r->work_lock);
 	/* With the lock held, the worker would wake only to wait for it. */
-	if (all)
+	if (awaited)
 		pthread_cond_broadcast(&r->work_there);
-	else
-		pthread_cond_signal(&r->work_there);
+	if (rest)
+		pthread_cond_signal(&rest->woken);
 	r->signallers--;
 }
 
@@ -717,6 +719,7 @@ void reactor_free(struct reactor *r)
 	close(r->epoll_fd);
 	close(r->wake_fd);
 	free(r->notices);
+	free(r->rests);
 	map_free(&r->watchers);
 	gates_free(&r->gates);
 	free(r);

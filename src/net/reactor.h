@@ -24,6 +24,8 @@ struct reactor_config {
 	void *(*worker_start)(
 	    void *context); /* runs in each worker; its result is session.worker */
 	void (*worker_stop)(void *worker);
+	/* About once a second, busy or not; false: nothing is left to do until there was work again. NULL: none. */
+	bool (*worker_tick)(void *worker);
 	void *context;
 	uint64_t first_id; /* ids of sessions start here; differs between processes */
 };

@@ -19,6 +19,7 @@
 #define TURN_DEADLINE_MS 60000
 #define SESSION_MEMORY   (64u << 20)
 #define DEFAULT_TIMEOUT  60000
+#define INPUT_CHUNK      16384
 
 /* ---- making and ending ---- */
 
@@ -94,6 +95,7 @@ struct session_private *session_new(struct reactor *r, int fd, const struct list
 	buf_init(&p->in, SESSION_CHUNK);
 	buf_init(&p->s.out, SESSION_OUTPUT);
 	frame_want(&p->frame, FRAME_LINE, 512);
+	p->line_max = 512;
 	p->phase = PHASE_OPEN;
 	if (listener->tls == LISTENER_TLS) {
 		p->tls = session_tls_new(r, listener, fd);
@@ -107,6 +109,14 @@ void session_forget(struct session_private *p)
 	if (p->s.state && p->s.listener->protocol->closed)
 		p->s.listener->protocol->closed(&p->s);
 	p->s.state = NULL;
+}
+
+static atomic_size_t long_lines; /* octets that sessions hold of SESSION_LONG */
+
+static void give_back_long(struct session_private *p)
+{
+	atomic_fetch_sub(&long_lines, p->long_line);
+	p->long_line = 0;
 }
 
 /* Passwords came this way: nothing of them stays in freed memory. */
@@ -128,6 +138,8 @@ void session_free(struct session_private *p)
 	compress_free(p->compress);
 	close(p->fd);
 	session_input_free(p);
+	layer_free(p);
+	give_back_long(p);
 	buf_free(&p->s.out);
 	arena_free(p->s.arena);
 	free(p);
@@ -138,6 +150,7 @@ void session_free(struct session_private *p)
 void session_want_line(struct session *s, size_t max)
 {
 	frame_want(&s->own->frame, FRAME_LINE, max);
+	s->own->line_max = max;
 	s->own->in.max = max + 2 > SESSION_CHUNK ? max + 2 : SESSION_CHUNK;
 }
 
@@ -188,6 +201,12 @@ bool session_compress(struct session *s)
 bool session_compressed(const struct session *s)
 {
 	return s->own->compress != NULL;
+}
+
+void session_client_names(const struct session *s, enum tls_client_name kind, struct buf *out)
+{
+	if (s->own->secured)
+		tls_client_names(s->own->tls, kind, out);
 }
 
 bool session_tls_binding(const struct session *s, slice type, struct buf *out)
@@ -279,19 +298,52 @@ static void send_compressed(struct session_private *p)
 void session_send(struct session_private *p)
 {
 	p->wants_write = false;
+	layer_encode(p);
 	if (p->broken)
 		return;
 	if (p->compressing)
 		send_compressed(p);
 	else
 		send_buf(p, &p->s.out);
+	layer_sent(p);
 	if (p->s.out.n == 0)
 		buf_free(&p->s.out);
+}
+
+/* Pieces of a layer: what they hold goes into p->in. false: nothing did. */
+static bool receive_layered(struct session_private *p, struct buf *raw)
+{
+	bool any = layer_decode(p);
+	size_t room = raw->n < raw->max ? raw->max - raw->n : 0;
+
+	if (any || room == 0 || p->in.n >= p->in.max || p->input_ended || p->broken)
+		return any;
+	ssize_t n = recv(p->fd, buf_room(raw, room), room, MSG_DONTWAIT);
+	p->input_ended |= n == 0;
+	p->broken |= n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+	buf_grow(raw, n > 0 ? (size_t)n : 0);
+	p->moved += n > 0 ? (uint64_t)n : 0;
+	return n > 0 && layer_decode(p);
 }
 
 size_t session_unsent(const struct session_private *p)
 {
 	return p->s.out.n + (p->compressing ? p->compress->wire.n + p->compress->held : 0);
+}
+
+/* As buf_add(); what was in memory that is given up is wiped: passwords come this way. */
+static void input_add(struct session_private *p, slice octets)
+{
+	struct buf *in = &p->in, before = *in;
+
+	if (before.p && before.n + octets.n + 1 > before.cap && before.cap <= INPUT_CHUNK) {
+		*in = (struct buf){ .max = before.max };
+		buf_room(in, before.n + octets.n);
+		buf_add(in, buf_slice(&before));
+		explicit_bzero(before.p, before.cap);
+		buf_free(&before);
+	}
+	buf_add(in, octets);
 }
 
 /* What has come to the socket, at most room octets; 0: nothing, or it has ended. */
@@ -340,19 +392,31 @@ static bool receive_compressed(struct session_private *p, size_t room)
 /* Takes what is there now into p->in. false: nothing came. */
 bool session_receive(struct session_private *p)
 {
+	struct buf *layered = layer_input(p);
 	size_t room = p->in.n < p->in.max ? p->in.max - p->in.n : 0;
 	bool came;
 
-	if (room > 16384)
-		room = 16384;
+	if (layered)
+		return receive_layered(p, layered);
+	if (room > INPUT_CHUNK)
+		room = INPUT_CHUNK;
 	if (room == 0 || p->broken || (p->input_ended && !p->compressing))
 		return false;
 	if (p->compressing) {
 		came = receive_compressed(p, room);
-	} else {
+	} else if (p->in.cap - p->in.n > room) {
 		size_t got = receive_octets(p, buf_room(&p->in, room), room);
 
 		buf_grow(&p->in, got);
+		came = got > 0;
+	} else {
+		/* By the stack: a line is short, and room for the most that may come, torn out of the heap for a
+		 * moment, leaves holes there that ten thousand idle sessions pay for. */
+		char octets[INPUT_CHUNK];
+		size_t got = receive_octets(p, octets, room);
+
+		input_add(p, (slice){ octets, got });
+		explicit_bzero(octets, got);
 		came = got > 0;
 	}
 	if (p->in.n == 0)
@@ -362,15 +426,43 @@ bool session_receive(struct session_private *p)
 
 bool session_pending(const struct session_private *p)
 {
-	return (p->secured && tls_pending(p->tls)) ||
+	return layer_pending(p) || (p->secured && tls_pending(p->tls)) ||
 	    (p->compressing && compress_pending(p->compress));
 }
 
 /* ---- frames ---- */
 
+static bool take_long(struct session_private *p, size_t octets)
+{
+	if (p->long_line)
+		return true;
+	if (atomic_fetch_add(&long_lines, octets) + octets > SESSION_LONG) {
+		atomic_fetch_sub(&long_lines, octets);
+		return false;
+	}
+	p->long_line = octets;
+	return true;
+}
+
+/* A line that is longer than wanted may be one of those that the protocol lets be. */
+static void fit_line(struct session_private *p)
+{
+	const struct protocol *protocol = p->s.listener->protocol;
+	size_t most = 0;
+
+	if (p->frame.kind != FRAME_LINE || p->frame.dropping)
+		return;
+	if (p->in.n > p->line_max && protocol->longest)
+		most = protocol->longest(&p->s, buf_slice(&p->in));
+	p->frame.max = most > p->line_max && take_long(p, most) ? most : p->line_max;
+	p->in.max = p->frame.max + 2 > SESSION_CHUNK ? p->frame.max + 2 : SESSION_CHUNK;
+}
+
 static enum frame_result peek_frame(struct session_private *p, slice *frame_out)
 {
 	size_t used;
+
+	fit_line(p);
 	enum frame_result result = frame_next(&p->frame, buf_slice(&p->in), frame_out, &used);
 
 	if (result == FRAME_PARTIAL)
@@ -541,6 +633,7 @@ static enum turn call_frame(struct session_private *p)
 	size_t used = p->frame_used;
 	turn = result == FRAME_WHOLE ? protocol->frame(&p->s, frame) : protocol->oversized(&p->s);
 	buf_drop(&p->in, used - p->unread);
+	give_back_long(p);
 	return turn;
 }
 
@@ -665,6 +758,7 @@ static void turn_rounds(struct session_private *p, bool in_reactor, bool *held_o
 		}
 		enum turn turn = call_protocol(p);
 		gate_pass_out(p);
+		layer_begin(p);
 		if (!take_result(p, turn)) {
 			*held_out = true;
 			return;

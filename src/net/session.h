@@ -32,6 +32,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "net/frame.h"
+#include "net/tls.h"
 
 struct session;
 struct tls_context;
@@ -45,6 +46,8 @@ struct limits;
 #define SESSION_OUTPUT (8u << 20)
 /* A chunk frame is at most this long. */
 #define SESSION_CHUNK (64 * 1024)
+/* All lines that `longest` allows, of all sessions of a process together. */
+#define SESSION_LONG (16u << 20)
 /* Bytes that one handler's call may take from the turn's arena. */
 #define SESSION_TURN_MEMORY (16u << 20)
 
@@ -75,6 +78,9 @@ struct protocol {
 	/* May the reactor's own thread call frame() with this? Only for what cannot block and needs no
 	 * s->worker. May be NULL. */
 	bool (*quick)(const struct session *s, slice frame);
+	/* How long this line may become, of which more has come than was wanted; 0: no longer. Asked again and again
+	 * while it grows. All such lines of a process together have SESSION_LONG octets. May be NULL. */
+	size_t (*longest)(struct session *s, slice begun);
 	/* The gate that this frame leads through (net/gate.h); NULL: none. May be NULL. */
 	struct gate *(*gate)(const struct session *s, slice frame);
 	/* Say goodbye into s->out; the session is closed afterwards. In the reactor: may not block. */
@@ -146,6 +152,9 @@ const char *session_tls_text(const struct session *s);
 bool session_compress(struct session *s);
 /* It was. */
 bool session_compressed(const struct session *s);
+
+/* Adds names of the client's certificate (tls_client_names); none without TLS. */
+void session_client_names(const struct session *s, enum tls_client_name kind, struct buf *out);
 
 /* Adds what binds an authentication to this TLS connection (tls_binding); false without TLS. */
 bool session_tls_binding(const struct session *s, slice type, struct buf *out);

@@ -58,6 +58,69 @@ static void an_overlong_line_is_answered_once(void **state)
 	talk_hear_end(fd);
 }
 
+/* In pieces of any size, and what follows is as short again. */
+static void a_line_may_be_longer_where_the_protocol_lets_it(void **state)
+{
+	static char line[100000];
+	static const size_t pieces[] = { 1, 250, 65536, 90000 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+		int fd = talk_connect();
+
+		memset(line, 'x', sizeof line);
+		memcpy(line, "long ", 5);
+		talk_hear(fd, "hello\r\n");
+		talk_say(fd, (slice){ line, pieces[i] });
+		talk_say(fd, (slice){ line + pieces[i], sizeof line - pieces[i] });
+		talk_say(fd, SLICE("\r\n"));
+		talk_hear(fd, "100000 octets\r\n");
+		memset(line, 'x', 5);
+		talk_say(fd, (slice){ line, 5000 });
+		talk_hear(fd, "too long\r\n");
+		talk_say(fd, SLICE("\r\nquit\r\n"));
+		talk_hear(fd, "bye\r\n");
+		talk_hear_end(fd);
+	}
+}
+
+/* Who begins such lines and does not end them takes no more than SESSION_LONG from all others. */
+static void long_lines_of_all_sessions_together_are_bounded(void **state)
+{
+	enum { MANY = SESSION_LONG / 100000 };
+	static char line[70000];
+	static int fds[MANY];
+
+	(void)state;
+	memset(line, 'x', sizeof line);
+	memcpy(line, "long ", 5);
+	for (int i = 0; i < MANY; i++) {
+		fds[i] = talk_connect();
+		talk_hear(fds[i], "hello\r\n");
+		talk_say(fds[i], (slice){ line, 5000 });
+	}
+	/* A turn of each has been: so all hold what they hold. */
+	for (int turn = 0; turn < 100; turn++) {
+		int fd = talk_connect();
+
+		talk_hear(fd, "hello\r\n");
+		talk_say(fd, (slice){ line, sizeof line });
+		talk_say(fd, SLICE("\r\nquit\r\n"));
+		char answer[10] = "";
+		bool refused =
+		    recv(fd, answer, 8, MSG_WAITALL) == 8 && !memcmp(answer, "too long", 8);
+		close(fd);
+		if (refused)
+			break;
+		assert_int_not_equal(turn, 99);
+		usleep(20000);
+	}
+	for (int i = 0; i < MANY; i++)
+		close(fds[i]);
+	/* and they give it back */
+	a_line_may_be_longer_where_the_protocol_lets_it(state);
+}
+
 static void what_follows_an_overlong_line_is_not_swallowed_with_it(void **state)
 {
 	char line[300];
@@ -412,6 +475,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_split_gets_the_same_answers),
 		cmocka_unit_test(an_overlong_line_is_answered_once),
+		cmocka_unit_test(a_line_may_be_longer_where_the_protocol_lets_it),
+		cmocka_unit_test(long_lines_of_all_sessions_together_are_bounded),
 		cmocka_unit_test(what_follows_an_overlong_line_is_not_swallowed_with_it),
 		cmocka_unit_test(a_hundred_thousand_commands_at_once_are_answered_soon),
 		cmocka_unit_test(a_flood_into_a_full_buffer_costs_nothing),

@@ -8,6 +8,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -412,6 +413,49 @@ bool tls_resumed(const struct tls *t)
 const char *tls_client(const struct tls *t)
 {
 	return t->client_fault == X509_V_OK ? t->client : "";
+}
+
+/* The text of a name of that kind; p NULL: it is of another. */
+static slice name_text(const GENERAL_NAME *name, enum tls_client_name kind)
+{
+	const ASN1_STRING *text = NULL;
+
+	if (kind == TLS_CLIENT_EMAIL && name->type == GEN_EMAIL)
+		text = name->d.rfc822Name;
+	else if (kind == TLS_CLIENT_UPN && name->type == GEN_OTHERNAME &&
+	    OBJ_obj2nid(name->d.otherName->type_id) == NID_ms_upn &&
+	    name->d.otherName->value->type == V_ASN1_UTF8STRING)
+		text = name->d.otherName->value->value.utf8string;
+	if (!text)
+		return (slice){ 0 };
+	return (
+	    slice){ (const char *)ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text) };
+}
+
+static bool is_printed(slice text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f)
+			return false;
+	return text.n > 0;
+}
+
+void tls_client_names(const struct tls *t, enum tls_client_name kind, struct buf *out)
+{
+	X509 *certificate = t->client_fault == X509_V_OK ? SSL_get0_peer_certificate(t->ssl) : NULL;
+	GENERAL_NAMES *names =
+	    certificate ? X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL) : NULL;
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		slice text = name_text(sk_GENERAL_NAME_value(names, i), kind);
+
+		if (is_printed(text)) {
+			buf_add(out, text);
+			buf_addc(out, '\n');
+		}
+	}
+	GENERAL_NAMES_free(names);
+	ERR_clear_error();
 }
 
 const char *tls_client_fault(const struct tls *t)

@@ -55,6 +55,14 @@ bool tls_resumed(const struct tls *t);
 /* After the handshake: the subject of the client's certificate (RFC 4514), when one of the listener's
  * authorities vouches for it; "" otherwise. */
 const char *tls_client(const struct tls *t);
+/* Which names of a client's certificate. */
+enum tls_client_name {
+	TLS_CLIENT_EMAIL, /* rfc822Name (RFC 5280 §4.2.1.6) */
+	TLS_CLIENT_UPN, /* a user principal name, as Active Directory's smart cards carry it ([MS-WCCE] szOID_NT_PRINCIPAL_NAME) */
+};
+/* After the handshake: adds these names of the client's certificate, each with a line feed behind it, when one of
+ * the listener's authorities vouches for it; those with a control character are left out. */
+void tls_client_names(const struct tls *t, enum tls_client_name kind, struct buf *out);
 /* Why nobody vouches for the certificate that the client has shown; "" when somebody does, or it has
  * shown none. */
 const char *tls_client_fault(const struct tls *t);

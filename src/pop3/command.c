@@ -96,6 +96,9 @@ static void reply_write(struct pop3 *pop, const struct pop3_reply *reply)
 /* From a reply to where the session must wait: for the output, or the next line. */
 enum turn pop3_answer(struct pop3 *pop, struct pop3_reply reply)
 {
+	/* The first part goes out with the line that says so. */
+	if (reply.status == POP3_MORE && pop->s->out.n < SESSION_MARK)
+		reply = pop->job.step(pop);
 	if (reply.status == POP3_MORE)
 		return TURN_MORE;
 	pop->waiting = reply.status == POP3_WAIT;

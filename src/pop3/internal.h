@@ -53,6 +53,9 @@ struct pop3_job {
 	size_t end;      /* where to stop (TOP) */
 };
 
+/* Messages whose texts are looked up together. */
+#define POP3_AHEAD 16
+
 struct pop3 {
 	struct session *s;
 	enum pop3_state state;
@@ -65,6 +68,11 @@ struct pop3 {
 	bool waiting; /* for the answer to AUTH */
 	struct sasl sasl;
 	struct pop3_job job;
+	struct {
+		uint32_t uid;
+		int64_t body;
+	} ahead[POP3_AHEAD];
+	size_t ahead_count;
 };
 
 extern struct store_host pop3_host;

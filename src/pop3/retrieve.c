@@ -29,6 +29,10 @@ static struct pop3_reply send_step(struct pop3 *pop)
 		pop->job.at += line.n;
 		if (start && line.p[0] == '.')
 			buf_addc(out, '.');
+		if (slice_ends(line, SLICE("\r\n"))) {
+			buf_add(out, line);
+			continue;
+		}
 		if (!slice_ends(line, SLICE("\n"))) {
 			buf_add(out, line);
 			if (pop->job.at == all.n)
@@ -36,8 +40,6 @@ static struct pop3_reply send_step(struct pop3 *pop)
 			continue;
 		}
 		line.n--;
-		if (slice_ends(line, SLICE("\r")))
-			line.n--;
 		buf_add(out, line);
 		buf_adds(out, "\r\n");
 	}
@@ -45,18 +47,41 @@ static struct pop3_reply send_step(struct pop3 *pop)
 	return (struct pop3_reply){ .status = POP3_DONE };
 }
 
-static bool text_read(struct pop3 *pop, uint32_t uid, struct pop3_reply *reply_out)
+/* Where the message's text is; 0: it is gone. The next ones are looked up with it, as clients take them in their order;
+ * of one that is removed meanwhile the text is there until it is not. */
+static bool body_find(struct pop3 *pop, uint32_t uid, int64_t *body_out, struct error *error)
 {
 	struct store_row *rows;
+	size_t count;
+
+	*body_out = 0;
+	for (size_t i = 0; i < pop->ahead_count; i++)
+		if (pop->ahead[i].uid == uid) {
+			*body_out = pop->ahead[i].body;
+			return true;
+		}
+	pop->ahead_count = 0;
+	if (!store_rows(pop3_store(pop), pop->account, pop->mailbox, uid, UINT32_MAX, POP3_AHEAD,
+		STORE_NO_HEADS, pop->s->turn, &rows, &count, error))
+		return false;
+	for (; pop->ahead_count < count; pop->ahead_count++) {
+		pop->ahead[pop->ahead_count].uid = rows[pop->ahead_count].uid;
+		pop->ahead[pop->ahead_count].body = rows[pop->ahead_count].body;
+	}
+	if (count && rows[0].uid == uid)
+		*body_out = rows[0].body;
+	return true;
+}
+
+static bool text_read(struct pop3 *pop, uint32_t uid, struct pop3_reply *reply_out)
+{
 	struct error error;
-	size_t count = 0;
+	int64_t body;
 
 	buf_init(&pop->job.text, POP3_MESSAGE);
-	bool ok = store_rows(pop3_store(pop), pop->account, pop->mailbox, uid, uid, 1, false,
-		      pop->s->turn, &rows, &count, &error) &&
-	    (count == 0 ||
-		store_body(pop3_store(pop), pop->account, rows[0].body, &pop->job.text, &error));
-	if (ok && count)
+	bool ok = body_find(pop, uid, &body, &error) &&
+	    (body == 0 || store_body(pop3_store(pop), pop->account, body, &pop->job.text, &error));
+	if (ok && body)
 		return true;
 	*reply_out = ok || error.fault == FAULT_ABSENT ? pop3_err(NULL, "the message is gone")
 						       : pop3_failed(pop, &error);

@@ -22,7 +22,7 @@ struct store *pop3_store(struct pop3 *pop)
 /* Passwords go over TLS only, unless the listener says otherwise. */
 bool pop3_password_allowed(const struct pop3 *pop)
 {
-	return session_secure(pop->s) || pop->s->listener->plain_login;
+	return sasl_login_allowed(pop->s);
 }
 
 /* ---- logging in ---- */
@@ -96,7 +96,10 @@ struct pop3_reply pop3_cmd_user(struct pop3 *pop, struct cursor *args)
 	if (args->expected)
 		return pop3_syntax(pop, args);
 	if (!pop3_password_allowed(pop))
-		return pop3_err(NULL, "start TLS first");
+		return pop3_err(NULL,
+		    store_sasl_host(&pop3_host, pop->s).secure
+			? "USER and PASS are switched off here; AUTH is not"
+			: "start TLS first");
 	if (++pop->users > 2 * pop3_host.max_login_failures)
 		return pop3_err(NULL, "too many names");
 	pop->user = arena_copy(pop->s->arena, args->rest);
@@ -131,8 +134,7 @@ struct pop3_reply pop3_auth_line(struct pop3 *pop, slice line)
 		buf_adds(&pop->s->out, "\r\n");
 	}
 	buf_free(&challenge);
-	session_want_line(pop->s,
-	    result == SASL_CONTINUE ? sasl_line_most(&pop->sasl, POP3_AUTH_LINE) : POP3_LINE);
+	session_want_line(pop->s, result == SASL_CONTINUE ? POP3_AUTH_LINE : POP3_LINE);
 	switch (result) {
 	case SASL_CONTINUE:
 		return (struct pop3_reply){ .status = POP3_WAIT };
@@ -171,9 +173,9 @@ struct pop3_reply pop3_cmd_auth(struct pop3 *pop, struct cursor *args)
 	bool initial = cursor_try_char(args, ' ');
 	if (args->expected || (!initial && !cursor_done(args)))
 		return pop3_syntax(pop, args);
-	if (!pop3_password_allowed(pop))
-		return pop3_err(NULL, "start TLS first");
 	const struct sasl_mechanism *mechanism = sasl_find(name, &host);
+	if (!mechanism && !host.secure)
+		return pop3_err(NULL, "start TLS first");
 	if (!mechanism)
 		return pop3_err(NULL, "no such mechanism");
 	sasl_begin(&pop->sasl, mechanism, pop->s->arena);
@@ -186,9 +188,15 @@ static void print_login(struct pop3 *pop, struct buf *out)
 {
 	struct sasl_host host = store_sasl_host(&pop3_host, pop->s);
 
-	buf_adds(out, "USER\r\nSASL");
+	if (pop3_password_allowed(pop))
+		buf_adds(out, "USER\r\n");
+	size_t before = out->n;
+	buf_adds(out, "SASL");
 	sasl_offer(&host, " ", out);
-	buf_adds(out, "\r\n");
+	if (out->n == before + 4)
+		out->n = before; /* none is offered */
+	else
+		buf_adds(out, "\r\n");
 }
 
 /* "CAPA"   RFC 2449 §5 */
@@ -201,7 +209,7 @@ struct pop3_reply pop3_cmd_capa(struct pop3 *pop, struct cursor *args)
 	buf_adds(out,
 	    "+OK what there is\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 	    "PIPELINING\r\nEXPIRE NEVER\r\nUTF8 USER\r\nLANG\r\n");
-	if (pop->state == POP3_STRANGER && pop3_password_allowed(pop))
+	if (pop->state == POP3_STRANGER)
 		print_login(pop, out);
 	if (pop->state == POP3_STRANGER && pop->s->listener->tls == LISTENER_STARTTLS &&
 	    !session_secure(pop->s))
@@ -272,12 +280,23 @@ static enum turn pop3_frame(struct session *s, slice line)
 static struct gate *pop3_gate(const struct session *s, slice line)
 {
 	const struct pop3 *pop = s->state;
-	bool login = pop->waiting ||
-	    (pop->state == POP3_STRANGER &&
-		(slice_starts_nocase(line, SLICE("PASS ")) ||
-		    slice_starts_nocase(line, SLICE("AUTH "))));
+	bool stranger = pop->state == POP3_STRANGER;
 
-	return login ? sasl_gate() : NULL;
+	if (pop->waiting || (stranger && slice_starts_nocase(line, SLICE("AUTH "))))
+		return sasl_gate(&pop->sasl, slice_from(line, 5));
+	return stranger && slice_starts_nocase(line, SLICE("PASS ")) ? sasl_password_gate() : NULL;
+}
+
+/* RFC 5034 §4 has clients send a long response after our "+"; one that does not is served too. */
+static size_t pop3_longest(struct session *s, slice begun)
+{
+	struct pop3 *pop = s->state;
+	struct sasl_host host = store_sasl_host(&pop3_host, s);
+	bool command = pop->state == POP3_STRANGER && slice_starts_nocase(begun, SLICE("AUTH "));
+
+	if (!pop->waiting && !command)
+		return 0;
+	return sasl_line_most(&pop->sasl, &host, slice_from(begun, 5));
 }
 
 static enum turn pop3_oversized(struct session *s)
@@ -335,6 +354,7 @@ const struct protocol pop3_protocol = {
 	.frame = pop3_frame,
 	.gate = pop3_gate,
 	.oversized = pop3_oversized,
+	.longest = pop3_longest,
 	.more = pop3_more,
 	.resume = pop3_more,
 	.secured = pop3_secured,

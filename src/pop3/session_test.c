@@ -16,6 +16,7 @@ static void notify(void *worker, const struct store_notice *notice)
 
 static const struct store_host setup = { .store = server_store,
 	.login = server_login,
+	.find = server_find,
 	.notify = notify,
 	.login_timeout_ms = 60000,
 	.idle_timeout_ms = 600000,

@@ -45,8 +45,9 @@ enum message_type {
 	MESSAGE_REMOVE_PASSWORD, /* N account -> */
 	MESSAGE_SCRAM_SALT,      /* N account (0: nobody), T name -> N iterations, T salt */
 	MESSAGE_SCRAM_PROOF, /* N account, T AuthMessage, T proof -> N right (0 or 1), T signature */
-	MESSAGE_KERBEROS_ACCEPT, /* N service (vault/keytab.h), T token -> N result (vault/kerberos.h), T code, T
-				    why, T principal, T token, T challenge, T state, T authorize as */
+	MESSAGE_KERBEROS_ACCEPT, /* N service (vault/keytab.h) + 256 layers offered, T token -> N result (vault/kerberos.h), T code, T
+				    why, T principal, T token, T challenge, T state, T authorize as, N layer, N longest
+				    piece */
 	MESSAGE_KERBEROS_FINISH, /* N service, T state, T response -> the same */
 	/* smtp to queue */
 	MESSAGE_SEGMENT_OPEN, /* N segment: this process appends only to this one from now on; N the last
@@ -83,7 +84,7 @@ slice message_get_text(struct message_reader *r);
 /* Everything was there and nothing is left. */
 bool message_done(const struct message_reader *r);
 
-/* Largest message: channels keep message boundaries, so one must fit a socket buffer. */
-#define MESSAGE_MAX (128 * 1024)
+/* Largest message: channels keep message boundaries, so one must fit a socket buffer (Linux gives 208 KiB). */
+#define MESSAGE_MAX (192 * 1024)
 
 #endif

@@ -51,8 +51,8 @@ static void what_is_open_is_limited(void **state)
 	shared_end(other);
 }
 
-/* Opens `n` as smtp.INSTANCE, says so, and waits to be killed. */
-static pid_t child(uint64_t key, int instance, int n)
+/* As smtp.INSTANCE it opens `n`, as imap.INSTANCE it watches the key if n is not 0; it says so, and waits for its end. */
+static pid_t child(enum role role, uint64_t key, int instance, int n)
 {
 	int ready[2];
 	char c;
@@ -60,8 +60,10 @@ static pid_t child(uint64_t key, int instance, int n)
 	assert_int_equal(pipe(ready), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		shared_open(fd, ROLE_SMTP, instance);
-		while (n-- > 0)
+		shared_open(fd, role, instance);
+		if (role == ROLE_IMAP && n)
+			shared_watch(key, true);
+		while (role == ROLE_SMTP && n-- > 0)
 			shared_begin(key, 0);
 		if (write(ready[1], "r", 1) == 1)
 			pause();
@@ -73,22 +75,27 @@ static pid_t child(uint64_t key, int instance, int n)
 	return pid;
 }
 
+static void end(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+}
+
 static void a_limit_holds_over_all_processes_and_the_dead_do_not_count(void **state)
 {
 	uint64_t key = shared_key("t", SLICE("2001:db8::"));
-	int status;
 
 	(void)state;
-	pid_t one = child(key, 1, 3);
+	pid_t one = child(ROLE_SMTP, key, 1, 3);
 	assert_int_equal(shared_open_count(key), 3);
 	assert_true(shared_begin(key, 4));
 	assert_false(shared_begin(key, 4));
-	kill(one, SIGKILL);
-	waitpid(one, &status, 0);
-	pid_t successor = child(key, 1, 1);
+	end(one);
+	pid_t successor = child(ROLE_SMTP, key, 1, 1);
 	assert_int_equal(shared_open_count(key), 2);
-	kill(successor, SIGKILL);
-	waitpid(successor, &status, 0);
+	end(successor);
 	shared_end(key);
 }
 
@@ -124,48 +131,18 @@ static void a_full_table_limits_nobody_and_breaks_nothing(void **state)
 		shared_end(key);
 }
 
-/* A process imap.INSTANCE that watches the key, and says so, until it is killed. */
-static pid_t watcher(uint64_t key, int instance)
-{
-	int ready[2];
-	char c;
-
-	assert_int_equal(pipe(ready), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		shared_open(fd, ROLE_IMAP, instance);
-		if (key)
-			shared_watch(key, true);
-		if (write(ready[1], "r", 1) == 1)
-			pause();
-		_exit(0);
-	}
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &c, 1), 1);
-	close(ready[0]);
-	return pid;
-}
-
-static void end(pid_t pid)
-{
-	int status;
-
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-}
-
 static void whoever_waits_is_known_to_all_until_its_process_has_a_successor(void **state)
 {
 	(void)state;
 	assert_false(shared_watched(4711));
-	pid_t first = watcher(4711, 0), second = watcher(4711, 3);
+	pid_t first = child(ROLE_IMAP, 4711, 0, 1), second = child(ROLE_IMAP, 4711, 3, 1);
 	assert_true(shared_watched(4711));
 	assert_false(shared_watched(4712));
 	end(first);
-	first = watcher(0, 0);
+	first = child(ROLE_IMAP, 0, 0, 0);
 	assert_true(shared_watched(4711)); /* the second one is there */
 	end(second);
-	second = watcher(4712, 3);
+	second = child(ROLE_IMAP, 4712, 3, 1);
 	assert_false(shared_watched(4711));
 	assert_true(shared_watched(4712));
 	end(first);

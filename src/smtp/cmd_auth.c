@@ -12,16 +12,24 @@ static enum login_answer login(void *context, slice name, slice password, struct
 			 : LOGIN_FAILED;
 }
 
-static bool find(void *context, slice name, int64_t *account_out, struct error *error)
+static bool find(void *context, slice name, struct login_account *account_out, struct error *error)
 {
 	struct directory *directory = smtp_directory(context, error);
 
 	return directory && login_find(directory, name, account_out, error);
 }
 
+static bool may_act(
+    void *context, int64_t account, int64_t other, bool *may_out, struct error *error)
+{
+	struct directory *directory = smtp_directory(context, error);
+
+	return directory && directory_may_act(directory, account, other, may_out, error);
+}
+
 static struct sasl_host host_of(struct session *s)
 {
-	struct sasl_host host = { .context = s, .login = login, .find = find };
+	struct sasl_host host = { .context = s, .login = login, .find = find, .may_act = may_act };
 
 	sasl_host_fill(&host, s);
 	return host;
@@ -52,6 +60,11 @@ static struct reply welcome(struct session *s)
 
 	smtp->account = smtp->sasl.account;
 	smtp->login = smtp->sasl.name;
+	/* What was said in clear does not count any more, but for who it is (RFC 4954 §4). */
+	if (smtp->sasl.layered) {
+		buf_clear(&smtp->hello);
+		smtp->extended = false;
+	}
 	log_info(
 	    "login", kv_str("s", s->id), kv_str("peer", s->peer), kv_text("name", smtp->login));
 	return reply(s, 235, "2.7.0", "welcome");
@@ -68,7 +81,6 @@ static struct reply step(struct session *s, slice text)
 
 	buf_init(&challenge, 2 * SASL_MESSAGE);
 	enum sasl_result result = sasl_line(&smtp->sasl, &host, text, &challenge, &error);
-	session_want_line(s, sasl_line_most(&smtp->sasl, SMTP_AUTH_LINE));
 	switch (result) {
 	case SASL_CONTINUE:
 		r = reply(s, 334, NULL, "%.*s", SLICE_ARG(buf_slice(&challenge)));
@@ -97,19 +109,32 @@ struct reply auth_line(struct session *s, slice line)
 	return step(s, line);
 }
 
+size_t auth_longest(struct session *s, slice begun)
+{
+	struct smtp *smtp = s->state;
+	struct sasl_host host = host_of(s);
+	bool command = slice_starts_nocase(begun, SLICE("AUTH "));
+
+	if (!smtp->sasl.mechanism && !command)
+		return 0;
+	return sasl_line_most(&smtp->sasl, &host, slice_from(begun, command ? 5 : 0));
+}
+
 struct reply cmd_auth(struct session *s, struct cursor *c)
 {
 	struct smtp *smtp = s->state;
 	struct sasl_host host = host_of(s);
 	slice name, response;
 
-	if (!host.secure)
+	if (!host.secure && !host.types)
 		return reply(s, 538, "5.7.11", "encryption is required: STARTTLS first");
 	if (smtp->account)
 		return reply(s, 503, "5.5.1", "you are logged in already");
 	if (!parse_auth(c, &name, &response))
 		return reply_syntax(s, c);
 	const struct sasl_mechanism *mechanism = sasl_find(name, &host);
+	if (!mechanism && !host.secure)
+		return reply(s, 538, "5.7.11", "encryption is required: STARTTLS first");
 	if (!mechanism)
 		return reply(s, 504, "5.5.4", "the mechanism is not offered; EHLO says which are");
 	sasl_begin(&smtp->sasl, mechanism, s->arena);

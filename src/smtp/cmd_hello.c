@@ -1,4 +1,5 @@
 /* EHLO and HELO: RFC 5321 §4.1.1.1 */
+#include "net/layer.h"
 #include "smtp/internal.h"
 
 static bool take_name(struct session *s, struct cursor *c)
@@ -27,7 +28,7 @@ static void offer(struct session *s, struct buf *out)
 	    (unsigned long long)smtp_conf->max_message, smtp_conf->max_recipients);
 	if (session_secure(s)) /* RFC 8689 §4.1: never in clear */
 		buf_adds(out, "\nREQUIRETLS");
-	else if (s->listener->tls == LISTENER_STARTTLS)
+	else if (s->listener->tls == LISTENER_STARTTLS && !session_layered(s))
 		buf_adds(out, "\nSTARTTLS");
 	if (smtp_may_speak_for(s))
 		buf_adds(out, "\nXCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT");

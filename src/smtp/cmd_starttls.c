@@ -1,4 +1,5 @@
 /* STARTTLS: RFC 3207 */
+#include "net/layer.h"
 #include "smtp/internal.h"
 
 struct reply cmd_starttls(struct session *s, struct cursor *c)
@@ -6,6 +7,8 @@ struct reply cmd_starttls(struct session *s, struct cursor *c)
 	cursor_skip(c, OCTET_BLANK);
 	if (!cursor_done(c))
 		return reply(s, 501, "5.5.4", "STARTTLS takes no arguments");
+	if (session_layered(s))
+		return reply(s, 503, "5.5.1", "there is a security layer already");
 	if (session_secure(s))
 		return reply(s, 503, "5.5.1", "TLS is up already");
 	if (s->listener->tls != LISTENER_STARTTLS)

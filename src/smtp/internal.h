@@ -120,6 +120,8 @@ struct reply cmd_expn(struct session *s, struct cursor *c);
 struct reply cmd_starttls(struct session *s, struct cursor *c);
 struct reply cmd_auth(struct session *s, struct cursor *c);
 /* A line of an AUTH exchange. */
+/* struct protocol.longest: initial responses, and answers to our 334. */
+size_t auth_longest(struct session *s, slice begun);
 struct reply auth_line(struct session *s, slice line);
 /* Adds the mechanisms offered now, a blank before each; nothing when there are none. */
 void auth_offer(struct session *s, struct buf *out);

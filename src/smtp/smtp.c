@@ -231,7 +231,7 @@ static struct gate *gate_of(const struct session *s, slice line)
 	const struct smtp *smtp = s->state;
 	bool login = smtp->sasl.mechanism || slice_starts_nocase(line, SLICE("AUTH "));
 
-	return login && !smtp->in_data ? sasl_gate() : NULL;
+	return login && !smtp->in_data ? sasl_gate(&smtp->sasl, slice_from(line, 5)) : NULL;
 }
 
 static void expect_line(struct session *s)
@@ -293,11 +293,13 @@ static enum turn secured(struct session *s)
 static enum turn oversized(struct session *s)
 {
 	struct smtp *smtp = s->state;
-	int most = (int)sasl_line_most(&smtp->sasl, SMTP_AUTH_LINE);
+	int most = (int)auth_longest(s, SLICE(""));
 
 	smtp->sasl.mechanism = NULL;
 	session_want_line(s, SMTP_AUTH_LINE);
-	return answer(s, reply(s, 500, "5.5.6", "the line is longer than %d octets", most),
+	return answer(s,
+	    reply(
+		s, 500, "5.5.6", "the line is longer than %d octets", most ? most : SMTP_AUTH_LINE),
 	    SLICE("(a line too long)"));
 }
 
@@ -344,6 +346,7 @@ const struct protocol smtp_protocol = {
 	.frame = frame,
 	.gate = gate_of,
 	.oversized = oversized,
+	.longest = auth_longest,
 	.resume = resume,
 	.secured = secured,
 	.quick = quick,

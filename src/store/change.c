@@ -1,17 +1,34 @@
 /* Flags, removal, copies: what clients do to messages that are there. */
-#include "store/internal.h"
+#include "store/cache.h"
 
 /* Flag changes with fewer UIDs between them are noted as one span: a reader looks at the modseq of
  * each row anyway. */
 #define SPAN_GAP 64
 
+/* Messages that change one after the other, with nothing between them that must stay. */
+struct run {
+	uint32_t lo, hi;
+	size_t n;
+	bool span; /* it is going to be one row */
+	struct {
+		uint32_t uid;
+		int64_t flags;
+	} rows[STORE_SPAN_ROWS];
+};
+
 struct work {
 	struct db *db;
 	int64_t account, mailbox, modseq;
+	int64_t before; /* modseq of the mailbox until now */
 	struct tally tally;
 	/* flags */
 	const struct store_flag_change *change;
+	const struct uid_set *uids;
 	struct uid_set *changed, *refused;
+	struct run run;
+	size_t spans_left;
+	/* Set where the rows come from memory; they are changed there after the commit. */
+	struct row_cache *cache;
 	/* expunge, copy */
 	bool move;
 	struct uid_set *gone, *to;
@@ -34,28 +51,75 @@ static int64_t new_flags(const struct store_flag_change *change, int64_t old)
 	return flags;
 }
 
+/* Writes what was gathered. */
+static bool run_end(struct work *w, struct error *error)
+{
+	struct run *r = &w->run;
+	const struct store_flag_change *change = w->change;
+	struct flag_span span = { .lo = r->lo,
+		.hi = r->hi,
+		.modseq = w->modseq,
+		.cleared = change->op == STORE_FLAGS_ADD ? 0
+		    : change->op == STORE_FLAGS_SET      ? STORE_FLAGS_ALL
+							 : change->flags & STORE_FLAGS_ALL,
+		.added = change->op == STORE_FLAGS_REMOVE ? 0 : change->flags & STORE_FLAGS_ALL };
+	bool ok = true;
+
+	if (r->span)
+		ok = span_add(w->db, w->account, w->mailbox, &span, error);
+	for (size_t i = 0; ok && !r->span && i < r->n; i++)
+		ok = message_set_flags(w->db, w->account, w->mailbox, r->rows[i].uid,
+		    r->rows[i].flags, w->modseq, error);
+	r->n = 0;
+	r->span = false;
+	return ok;
+}
+
+/* Does uid belong to the same range of what was asked for as the run? What is not asked for must not be in it. */
+static bool run_takes(const struct work *w, uint32_t uid)
+{
+	return uid_set_position(w->uids, uid) - uid_set_position(w->uids, w->run.lo) ==
+	    uid - w->run.lo;
+}
+
+static bool run_add(struct work *w, uint32_t uid, int64_t flags, struct error *error)
+{
+	struct run *r = &w->run;
+
+	if (r->n && !run_takes(w, uid) && !run_end(w, error))
+		return false;
+	if (r->n == STORE_SPAN_ROWS && !r->span) {
+		r->span = w->spans_left > 0;
+		if (r->span)
+			w->spans_left--;
+		else if (!run_end(w, error))
+			return false;
+	}
+	if (r->n == 0)
+		r->lo = uid;
+	r->hi = uid;
+	if (!r->span) {
+		r->rows[r->n].uid = uid;
+		r->rows[r->n++].flags = flags;
+	}
+	return true;
+}
+
 static bool flag_one(void *context, const struct store_row *row, struct error *error)
 {
 	struct work *w = context;
 	int64_t flags = new_flags(w->change, row->flags);
-	struct db_stmt *st;
 
 	if (row->modseq > w->change->unchanged_since) {
 		uid_set_add(w->refused, row->uid, row->uid);
-		return true;
+		return run_end(w, error);
 	}
 	if (flags == row->flags)
 		return true;
 	tally_message(&w->tally, row->flags, row->size, -1);
 	tally_message(&w->tally, flags, row->size, 1);
 	uid_set_add(w->changed, row->uid, row->uid);
-	st = db_use(w->db, Q_MESSAGE_FLAGS);
-	db_bind_id(st, 1, w->account);
-	db_bind_id(st, 2, w->mailbox);
-	db_bind_id(st, 3, row->uid);
-	db_bind_number(st, 4, flags);
-	db_bind_number(st, 5, w->modseq);
-	return db_run(st, error);
+	return run_add(w, row->uid, flags, error);
 }
 
 static bool note_flags(struct work *w, struct error *error)
@@ -81,15 +145,17 @@ static bool start(struct work *w, struct error *error)
 {
 	struct store_mailbox mailbox;
 
-	return account_next(w->db, w->account, 0, &w->modseq, NULL, error) &&
+	bool ok = account_next(w->db, w->account, 0, &w->modseq, NULL, error) &&
 	    mailbox_need(w->db, w->account, w->mailbox, NULL, &mailbox, error);
+	w->before = mailbox.modseq;
+	return ok;
 }
 
 /* Ends the transaction; one that changed nothing is taken back and costs no write. */
 static bool end(
     struct work *w, bool ok, bool changed, struct store_notice *notice_out, struct error *error)
 {
-	*notice_out = (struct store_notice){ w->account, w->mailbox, 0 };
+	*notice_out = (struct store_notice){ w->account, w->mailbox, 0, w->before };
 	if (ok && !changed) {
 		db_rollback(w->db);
 		return true;
@@ -101,6 +167,55 @@ static bool end(
 	return true;
 }
 
+/* How many spans may be added. Where many are asked for and there are many already, those are written into the rows. */
+static bool make_room(struct work *w, const struct row_visit *visit, struct error *error)
+{
+	struct flag_spans spans;
+
+	w->spans_left = 0;
+	if (uid_set_count(w->uids) < STORE_SPAN_ROWS)
+		return true;
+	if (!spans_read(w->db, w->account, w->mailbox, &spans, error))
+		return false;
+	w->spans_left = STORE_SPANS - spans.n;
+	if (w->spans_left >= STORE_SPANS / 2)
+		return true;
+	w->spans_left = STORE_SPANS;
+	return spans_settle(visit, &spans, error);
+}
+
+static bool flag_all(struct work *w, struct row_visit *visit, struct error *error)
+{
+	struct store_mailbox mailbox;
+	uint32_t wanted = uid_set_count(w->uids);
+
+	if (!start(w, error) || !make_room(w, visit, error))
+		return false;
+	if (wanted >= STORE_CHUNK) {
+		if (!mailbox_need(w->db, w->account, w->mailbox, NULL, &mailbox, error))
+			return false;
+		w->cache = visit->cache =
+		    rows_cache(visit->store, w->db, w->account, &mailbox, wanted);
+	}
+	return rows_visit(visit, error) && run_end(w, error) && note_flags(w, error);
+}
+
+/* What was committed, in memory. */
+static void cache_follow(struct work *w)
+{
+	struct row_cache *c = w->cache;
+
+	for (size_t i = 0; i < w->changed->n; i++)
+		for (size_t k = cache_from(c, w->changed->ranges[i].lo);
+		     k < c->n && c->rows[k].uid <= w->changed->ranges[i].hi; k++) {
+			c->rows[k].flags = new_flags(w->change, c->rows[k].flags);
+			c->rows[k].modseq = w->modseq;
+		}
+	if (w->changed->n)
+		c->modseq = w->modseq;
+	cache_give(c);
+}
+
 bool store_flags(struct store *store, int64_t account, int64_t mailbox, const struct uid_set *uids,
     const struct store_flag_change *change, struct uid_set *changed_out,
     struct uid_set *refused_out, struct store_notice *notice_out, struct error *error)
@@ -108,18 +223,28 @@ bool store_flags(struct store *store, int64_t account, int64_t mailbox, const st
 	struct work w = { .account = account,
 		.mailbox = mailbox,
 		.change = change,
+		.uids = uids,
 		.changed = changed_out,
 		.refused = refused_out };
-	struct row_visit visit = { store, NULL, account, mailbox, uids, flag_one, &w };
-	bool ok;
+	struct row_visit visit = { .store = store,
+		.account = account,
+		.mailbox = mailbox,
+		.uids = uids,
+		.fn = flag_one,
+		.context = &w };
 
 	uid_set_clear(changed_out);
 	uid_set_clear(refused_out);
-	if (!store_begin(store, account, DB_SYNC_NORMAL, &w.db, error))
+	if (!store_begin_unsynced(store, account, &w.db, error))
 		return false;
 	visit.db = w.db;
-	ok = start(&w, error) && rows_visit(&visit, error) && note_flags(&w, error);
-	return end(&w, ok, changed_out->n > 0, notice_out, error);
+	bool ok = flag_all(&w, &visit, error);
+	ok = end(&w, ok, changed_out->n > 0, notice_out, error);
+	if (w.cache && ok)
+		cache_follow(&w);
+	else
+		cache_free(w.cache);
+	return ok;
 }
 
 static bool expunge_one(void *context, const struct store_row *row, struct error *error)
@@ -139,7 +264,12 @@ bool store_expunge(struct store *store, int64_t account, int64_t mailbox,
     struct error *error)
 {
 	struct work w = { .account = account, .mailbox = mailbox, .gone = gone_out };
-	struct row_visit visit = { store, NULL, account, mailbox, uids, expunge_one, &w };
+	struct row_visit visit = { .store = store,
+		.account = account,
+		.mailbox = mailbox,
+		.uids = uids,
+		.fn = expunge_one,
+		.context = &w };
 	bool ok;
 
 	uid_set_clear(gone_out);
@@ -199,7 +329,12 @@ bool store_copy(struct store *store, int64_t account, int64_t mailbox, const str
 	struct work w = {
 		.account = account, .mailbox = mailbox, .move = move, .gone = from_out, .to = to_out
 	};
-	struct row_visit visit = { store, NULL, account, mailbox, uids, copy_one, &w };
+	struct row_visit visit = { .store = store,
+		.account = account,
+		.mailbox = mailbox,
+		.uids = uids,
+		.fn = copy_one,
+		.context = &w };
 
 	uid_set_clear(from_out);
 	uid_set_clear(to_out);

@@ -225,7 +225,8 @@ static bool replace(struct delivery *d, const struct store_message *message, int
 	struct store_row old;
 	size_t n;
 
-	if (!rows_read(d->db, d->account, mailbox, uid, uid, 1, NULL, &old, &n, error) ||
+	if (!rows_read(
+		d->db, d->account, mailbox, uid, uid, 1, STORE_NO_HEADS, NULL, &old, &n, error) ||
 	    !deliver_all(d, message, 1, 0, result_out, error))
 		return false;
 	if (result_out->outcome != STORE_STORED)

@@ -19,8 +19,12 @@ struct store_host {
 	/* As login_check(), with the worker's directory. */
 	enum login_answer (*login)(void *worker, slice name, slice password,
 	    struct deadline deadline, int64_t *account_out, struct error *error);
-	/* Name to account: 0 where there is none, or it is disabled; false: nobody could say. */
-	bool (*find)(void *worker, slice name, int64_t *account_out, struct error *error);
+	/* Name to account, as login_find(); false: nobody could say. */
+	bool (*find)(
+	    void *worker, slice name, struct login_account *account_out, struct error *error);
+	/* As directory_may_act(); may be NULL: never. */
+	bool (*may_act)(
+	    void *worker, int64_t account, int64_t other, bool *may_out, struct error *error);
 	/* The worker's converters; the function or its answer may be NULL. */
 	struct charsets *(*charsets)(void *worker);
 	/* Octets that the account may hold, 0 for any number. The function may be NULL: no account has a quota. */
@@ -37,7 +41,10 @@ struct store_host {
 /* What an authentication of this session works with. */
 static inline struct sasl_host store_sasl_host(const struct store_host *host, struct session *s)
 {
-	struct sasl_host sasl = { .context = s->worker, .login = host->login, .find = host->find };
+	struct sasl_host sasl = { .context = s->worker,
+		.login = host->login,
+		.find = host->find,
+		.may_act = host->may_act };
 
 	sasl_host_fill(&sasl, s);
 	return sasl;

@@ -11,6 +11,23 @@
 /* Change rows of a mailbox; with one more the older half goes. */
 #define STORE_CHANGES 8192
 
+/* Flag changes of a mailbox that are not in its rows; with more they are written there. */
+#define STORE_SPANS 32
+/* Messages in a row that make such a change, instead of a row each. */
+#define STORE_SPAN_ROWS 16
+
+struct row_cache;
+
+struct flag_span {
+	uint32_t lo, hi;
+	int64_t modseq, cleared, added;
+};
+
+struct flag_spans {
+	size_t n;
+	struct flag_span list[STORE_SPANS];
+};
+
 struct store {
 	char *root;
 	size_t max;
@@ -32,6 +49,9 @@ bool store_use(struct store *store, int64_t account, struct db **db_out, struct 
 /* The same in a transaction that holds the write lock. */
 bool store_begin(struct store *store, int64_t account, enum db_sync sync, struct db **db_out,
     struct error *error);
+/* The same for a change of flags, whose commit is not synced; but up to where its modseq may go, is. */
+bool store_begin_unsynced(
+    struct store *store, int64_t account, struct db **db_out, struct error *error);
 /* Commits when ok, else rolls back; true when committed. */
 bool store_finish(struct db *db, bool ok, struct error *error);
 
@@ -52,10 +72,14 @@ bool mailbox_need(struct db *db, int64_t account, int64_t id, struct arena *aren
     struct store_mailbox *mailbox_out, struct error *error);
 
 /* rows.c */
-/* Up to max rows with UIDs from lo to hi. arena: with heads; NULL: without. */
+/* Rows as they are written, without what spans do to them. */
+bool rows_read_written(struct db *db, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
+    size_t max, enum store_heads heads, struct arena *arena, struct store_row *rows,
+    size_t *count_out, struct error *error);
+/* Up to max rows with UIDs from lo to hi. With heads: texts in the arena. */
 bool rows_read(struct db *db, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
-    size_t max, struct arena *arena, struct store_row *rows, size_t *count_out,
-    struct error *error);
+    size_t max, enum store_heads heads, struct arena *arena, struct store_row *rows,
+    size_t *count_out, struct error *error);
 /* Calls fn(context, row) for each message of uids, in order, in chunks, so that fn may change or
  * remove the row. */
 struct row_visit {
@@ -63,10 +87,27 @@ struct row_visit {
 	struct db *db;
 	int64_t account, mailbox;
 	const struct uid_set *uids; /* NULL: all */
+	struct row_cache *cache;    /* NULL: from the file */
 	bool (*fn)(void *context, const struct store_row *row, struct error *error);
 	void *context;
 };
 bool rows_visit(const struct row_visit *visit, struct error *error);
+/* The mailbox's rows from memory, read there if `wanted` of its messages make it worth it; NULL: from the file. In a
+ * transaction. */
+struct row_cache *rows_cache(struct store *store, struct db *db, int64_t account,
+    const struct store_mailbox *mailbox, uint64_t wanted);
+
+/* span.c */
+bool spans_read(
+    struct db *db, int64_t account, int64_t mailbox, struct flag_spans *out, struct error *error);
+/* What they make of a row that was written before them. Read them first, then the row. */
+void spans_apply(const struct flag_spans *spans, struct store_row *row);
+bool span_add(struct db *db, int64_t account, int64_t mailbox, const struct flag_span *span,
+    struct error *error);
+/* Writes them into the rows, and forgets them. */
+bool spans_settle(
+    const struct row_visit *visit, const struct flag_spans *spans, struct error *error);
+bool spans_forget(struct db *db, int64_t account, int64_t mailbox, struct error *error);
 
 /* write.c */
 /* Adds (sign 1) or takes away (-1) a message. */
@@ -76,6 +117,8 @@ bool tally_write(struct db *db, int64_t account, int64_t mailbox, int64_t modseq
     const struct tally *tally, struct error *error);
 bool message_add(struct db *db, int64_t account, int64_t mailbox, const struct store_row *row,
     struct error *error);
+bool message_set_flags(struct db *db, int64_t account, int64_t mailbox, uint32_t uid, int64_t flags,
+    int64_t modseq, struct error *error);
 /* Removes the row, not the body. */
 bool message_remove(
     struct db *db, int64_t account, int64_t mailbox, uint32_t uid, struct error *error);

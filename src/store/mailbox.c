@@ -403,7 +403,12 @@ static bool delete_mailbox(
     struct store *store, struct db *db, int64_t account, int64_t mailbox, struct error *error)
 {
 	struct removal r = { db, account, mailbox, { 0 } };
-	struct row_visit visit = { store, db, account, mailbox, NULL, remove_one, &r };
+	struct row_visit visit = { .store = store,
+		.db = db,
+		.account = account,
+		.mailbox = mailbox,
+		.fn = remove_one,
+		.context = &r };
 	int64_t modseq;
 
 	return account_next(db, account, 0, &modseq, NULL, error) &&
@@ -411,6 +416,7 @@ static bool delete_mailbox(
 	    tally_write(db, account, mailbox, modseq, &r.tally, error) &&
 	    run_on_mailbox(db, Q_SUBSCRIPTION_KEEP, account, mailbox, error) &&
 	    run_on_mailbox(db, Q_MAILBOX_FORGET_CHANGES, account, mailbox, error) &&
+	    spans_forget(db, account, mailbox, error) &&
 	    run_on_mailbox(db, Q_MAILBOX_REMOVE, account, mailbox, error);
 }
 

@@ -93,6 +93,43 @@ static bool check(struct db *db, int64_t account, size_t i, struct error *error)
 		(long long)account, (long long)wrong, checks[i].what);
 }
 
+/* Flags may be in spans and not yet in the rows, where no statement sees them. */
+static bool count_flags(void *context, const struct store_row *row, struct error *error)
+{
+	(void)error;
+	tally_message(context, row->flags, row->size, 1);
+	return true;
+}
+
+static bool check_flags(struct store *store, struct db *db, int64_t account, struct error *error)
+{
+	struct arena *arena = arena_new(64u << 20);
+	struct store_mailbox *list;
+	size_t n;
+	bool ok = store_mailbox_list(store, account, arena, &list, &n, error);
+
+	for (size_t i = 0; ok && i < n; i++) {
+		struct tally tally = { 0 };
+		struct row_visit visit = { .store = store,
+			.db = db,
+			.account = account,
+			.mailbox = list[i].id,
+			.fn = count_flags,
+			.context = &tally };
+
+		ok = rows_visit(&visit, error);
+		if (ok && (tally.unseen != list[i].unseen || tally.deleted != list[i].deleted))
+			ok = error_set(error, FAULT_LOCAL, false, "the account is damaged",
+			    "account %lld: mailbox %lld counts %lld unseen and %lld deleted, it has "
+			    "%lld and %lld",
+			    (long long)account, (long long)list[i].id, (long long)list[i].unseen,
+			    (long long)list[i].deleted, (long long)tally.unseen,
+			    (long long)tally.deleted);
+	}
+	arena_free(arena);
+	return ok;
+}
+
 bool store_verify(struct store *store, int64_t account, struct error *error)
 {
 	struct db *db;
@@ -102,5 +139,6 @@ bool store_verify(struct store *store, int64_t account, struct error *error)
 		return false;
 	for (size_t i = 0; ok && i < sizeof(checks) / sizeof(checks[0]); i++)
 		ok = check(db, account, i, error);
+	ok = ok && check_flags(store, db, account, error);
 	return store_finish(db, ok, error);
 }

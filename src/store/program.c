@@ -11,13 +11,30 @@
 		}                                                                                  \
 	}
 
+/* Flag changes of many messages that are not in their rows yet: of those from uid_lo to uid_hi with a lower modseq,
+ * whose flags they change. At most STORE_SPANS a mailbox. */
+#define FLAG_SPAN                                                                                  \
+	{                                                                                          \
+		"flag_span", .key = "account_id, mailbox, modseq, uid_lo", .columns = {            \
+			{ "account_id", DB_ID },                                                   \
+			{ "mailbox", DB_ID },                                                      \
+			{ "modseq", DB_NUMBER },                                                   \
+			{ "uid_lo", DB_ID },                                                       \
+			{ "uid_hi", DB_ID },                                                       \
+			{ "cleared", DB_NUMBER },                                                  \
+			{ "added", DB_NUMBER }                                                     \
+		}                                                                                  \
+	}
+
 static const struct db_table tables[] = {
 	/* One row; every change of the account begins by updating it, which also orders the writers
-	 * on an engine that locks rows. */
+	 * on an engine that locks rows. ceiling: no modseq above it was given out by a commit that was not
+	 * synced; boot: of the system, when that was last made good. */
 	{ "account", .key = "account_id",
 	    .columns = { { "account_id", DB_ID }, { "modseq", DB_NUMBER },
 		{ "uidvalidity", DB_NUMBER }, { "mailbox_last", DB_ID }, { "body_last", DB_ID },
-		{ "messages", DB_NUMBER }, { "bytes", DB_NUMBER } } },
+		{ "messages", DB_NUMBER }, { "bytes", DB_NUMBER }, { "ceiling", DB_NUMBER },
+		{ "boot", DB_TEXT } } },
 	{ "mailbox", .key = "account_id, id", .unique = "account_id, name",
 	    .columns = { { "account_id", DB_ID }, { "id", DB_ID }, { "name", DB_TEXT },
 		{ "special", DB_TEXT }, { "subscribed", DB_NUMBER }, { "uidvalidity", DB_NUMBER },
@@ -53,6 +70,7 @@ static const struct db_table tables[] = {
 	{ "garbage", .key = "account_id, body",
 	    .columns = { { "account_id", DB_ID }, { "body", DB_ID } } },
 	SUBSCRIPTION,
+	FLAG_SPAN,
 };
 
 #define MAILBOX_COLUMNS                                                                            \
@@ -65,10 +83,11 @@ static const struct db_table tables[] = {
 /* LIST */
 static const struct db_query queries[Q_COUNT] = {
 	[Q_ACCOUNT_FIND] = { "account_find",
-	    "SELECT modseq, messages, bytes FROM account WHERE account_id = ?1" },
+	    "SELECT modseq, messages, bytes, ceiling, boot FROM account WHERE account_id = ?1" },
 	[Q_ACCOUNT_ADD] = { "account_add",
 	    "INSERT INTO account(account_id, modseq, uidvalidity, mailbox_last, body_last, messages, "
-	    "bytes) VALUES (?1, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING RETURNING account_id" },
+	    "bytes, ceiling, boot) VALUES (?1, 0, 0, 0, 0, 0, 0, 0, ?2) ON CONFLICT DO NOTHING "
+	    "RETURNING account_id" },
 	[Q_ACCOUNT_NEXT] = { "account_next",
 	    "UPDATE account SET modseq = modseq + 1, body_last = body_last + ?2 "
 	    "WHERE account_id = ?1 RETURNING modseq, body_last" },
@@ -78,6 +97,13 @@ static const struct db_query queries[Q_COUNT] = {
 	    "WHERE account_id = ?1 RETURNING modseq, mailbox_last, uidvalidity" },
 	[Q_ACCOUNT_TALLY] = { "account_tally",
 	    "UPDATE account SET messages = messages + ?2, bytes = bytes + ?3 WHERE account_id = ?1" },
+	[Q_ACCOUNT_RESERVE] = { "account_reserve",
+	    "UPDATE account SET ceiling = modseq + ?2 WHERE account_id = ?1 RETURNING ceiling" },
+	[Q_ACCOUNT_RECOVER] = { "account_recover",
+	    "UPDATE account SET modseq = CASE WHEN ceiling > modseq THEN ceiling ELSE modseq END, "
+	    "boot = ?2 WHERE account_id = ?1 AND boot <> ?2 RETURNING modseq" },
+	[Q_MAILBOX_RECOVER] = { "mailbox_recover",
+	    "UPDATE mailbox SET modseq = ?2 WHERE account_id = ?1" },
 	[Q_MAILBOX_ADD] = { "mailbox_add",
 	    "INSERT INTO mailbox(account_id, id, name, special, subscribed, uidvalidity, uidnext, "
 	    "modseq, messages, unseen, deleted, bytes, recent, horizon, noted) "
@@ -148,6 +174,13 @@ static const struct db_query queries[Q_COUNT] = {
 	[Q_MESSAGE_UIDS] = { "message_uids", "SELECT uid FROM message" IN_MAILBOX " ORDER BY uid" },
 	[Q_MESSAGE_CHANGED] = { "message_changed",
 	    "SELECT m.uid FROM message m" MESSAGE_RANGE " AND m.modseq > ?5 ORDER BY m.uid" },
+	[Q_MESSAGE_FIRST] = { "message_first",
+	    "SELECT uid FROM message" IN_MAILBOX " ORDER BY uid LIMIT 1" },
+	[Q_MESSAGE_LAST] = { "message_last",
+	    "SELECT uid FROM message" IN_MAILBOX " ORDER BY uid DESC LIMIT 1" },
+	[Q_MESSAGE_UNSEEN_BACK] = { "message_unseen_back",
+	    "SELECT uid FROM message" IN_MAILBOX
+	    " AND (flags & 1) = 0 ORDER BY uid DESC LIMIT 1 OFFSET ?3" },
 	[Q_MESSAGE_UNSEEN] = { "message_unseen",
 	    "SELECT uid FROM message" IN_MAILBOX " AND (flags & 1) = 0 ORDER BY uid LIMIT 1" },
 	[Q_MESSAGE_RECENT] = { "message_recent",
@@ -155,6 +188,13 @@ static const struct db_query queries[Q_COUNT] = {
 	[Q_MESSAGE_FLAGS] = { "message_flags",
 	    "UPDATE message SET flags = ?4, modseq = ?5" IN_MAILBOX " AND uid = ?3" },
 	[Q_MESSAGE_REMOVE] = { "message_remove", "DELETE FROM message" IN_MAILBOX " AND uid = ?3" },
+	[Q_SPAN_ADD] = { "span_add",
+	    "INSERT INTO flag_span(account_id, mailbox, modseq, uid_lo, uid_hi, cleared, added) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)" },
+	[Q_SPAN_LIST] = { "span_list",
+	    "SELECT modseq, uid_lo, uid_hi, cleared, added FROM flag_span" IN_MAILBOX
+	    " ORDER BY modseq, uid_lo" },
+	[Q_SPAN_FORGET] = { "span_forget", "DELETE FROM flag_span" IN_MAILBOX },
 	[Q_CHANGE_ADD] = { "change_add",
 	    "INSERT INTO change(account_id, mailbox, modseq, uid_lo, uid_hi, kind) "
 	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6)" },
@@ -166,12 +206,10 @@ static const struct db_query queries[Q_COUNT] = {
 	[Q_CHANGE_PRUNE] = { "change_prune", "DELETE FROM change" IN_MAILBOX " AND modseq <= ?3" },
 	[Q_WRONG_COUNTERS] = { "wrong_counters",
 	    "SELECT count(*) FROM mailbox b LEFT JOIN (SELECT mailbox, count(*) AS messages, "
-	    "sum(CASE WHEN (flags & 1) = 0 THEN 1 ELSE 0 END) AS unseen, "
-	    "sum(CASE WHEN (flags & 8) <> 0 THEN 1 ELSE 0 END) AS deleted, sum(size) AS bytes, "
+	    "sum(size) AS bytes, "
 	    "max(uid) AS uid, max(modseq) AS modseq FROM message WHERE account_id = ?1 "
 	    "GROUP BY mailbox) s ON s.mailbox = b.id WHERE b.account_id = ?1 AND ("
-	    "b.messages <> COALESCE(s.messages, 0) OR b.unseen <> COALESCE(s.unseen, 0) OR "
-	    "b.deleted <> COALESCE(s.deleted, 0) OR b.bytes <> COALESCE(s.bytes, 0) OR "
+	    "b.messages <> COALESCE(s.messages, 0) OR b.bytes <> COALESCE(s.bytes, 0) OR "
 	    "b.uidnext <= COALESCE(s.uid, 0) OR b.modseq < COALESCE(s.modseq, 0))" },
 	[Q_WRONG_NOTED] = { "wrong_noted",
 	    "SELECT count(*) FROM mailbox b WHERE b.account_id = ?1 AND (b.horizon > b.modseq OR "
@@ -207,10 +245,11 @@ static const struct db_query queries[Q_COUNT] = {
 	    "FROM mailbox x WHERE x.account_id = ?1))" },
 };
 
-static const struct db_table subscription = SUBSCRIPTION;
+static const struct db_table subscription = SUBSCRIPTION, flag_span = FLAG_SPAN;
 
 /* 2: mailbox.recent, subscription. What was there before is recent to nobody.
- * 3: mailbox.horizon, mailbox.noted, message.saved (0: nobody knows). */
+ * 3: mailbox.horizon, mailbox.noted, message.saved (0: nobody knows).
+ * 4: account.ceiling, account.boot, flag_span. */
 static const struct db_migration migrations[] = {
 	{ 2, .table = "mailbox", .column = { "recent", DB_ID } },
 	{ 2, .sql = "UPDATE mailbox SET recent = uidnext" },
@@ -222,11 +261,14 @@ static const struct db_migration migrations[] = {
 	    .sql =
 		"UPDATE mailbox SET noted = (SELECT count(*) FROM change "
 		"WHERE change.account_id = mailbox.account_id AND change.mailbox = mailbox.id)" },
+	{ 4, .table = "account", .column = { "ceiling", DB_NUMBER } },
+	{ 4, .table = "account", .column = { "boot", DB_TEXT } },
+	{ 4, .create = &flag_span },
 };
 
 const struct db_program store_program = {
 	.name = "mail",
-	.version = 3,
+	.version = 4,
 	.migrations = migrations,
 	.migration_count = sizeof(migrations) / sizeof(migrations[0]),
 	.tables = tables,

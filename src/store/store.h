@@ -84,6 +84,7 @@ struct store_result {
 /* Sent by the caller to whoever watches the account, after the call returned. */
 struct store_notice {
 	int64_t account, mailbox, modseq;
+	int64_t before; /* of flag changes: the mailbox's highest modseq until then */
 };
 
 /* The key that a session watches (session_watch) and that the role names (reactor_notice) for each
@@ -118,6 +119,13 @@ struct store_row {
 	struct store_head head; /* when asked for */
 };
 
+/* What of a message's head is read. */
+enum store_heads {
+	STORE_NO_HEADS = false,
+	STORE_HEADS = true,
+	STORE_ENVELOPES = 2, /* the envelope alone */
+};
+
 enum store_flag_op { STORE_FLAGS_SET, STORE_FLAGS_ADD, STORE_FLAGS_REMOVE };
 
 /* What is kept and asked, for the test that prepares everything on every engine. */
@@ -132,6 +140,8 @@ void store_free(struct store *store);
 bool store_used(struct store *store, int64_t account, int64_t *octets_out, struct error *error);
 /* How long a call waits for another writer; 5 seconds at first. */
 void store_set_wait(struct store *store, int64_t ms);
+/* Closes the files of accounts that were not used for `idle_us`: each holds some 150 KiB. true: others are open. */
+bool store_trim(struct store *store, int64_t idle_us);
 /* Closes the account's file if it is open. */
 void store_forget(struct store *store, int64_t account);
 
@@ -175,9 +185,9 @@ bool store_mailbox_rename(
     struct store *store, int64_t account, int64_t mailbox, slice name, struct error *error);
 bool store_mailbox_subscribe(
     struct store *store, int64_t account, int64_t mailbox, bool subscribed, struct error *error);
-/* Lowest UID without \Seen; 0 when there is none. */
-bool store_first_unseen(
-    struct store *store, int64_t account, int64_t mailbox, uint32_t *uid_out, struct error *error);
+/* Lowest UID without \Seen; 0 when there is none. mailbox: as it was just now. */
+bool store_first_unseen(struct store *store, int64_t account, const struct store_mailbox *mailbox,
+    uint32_t *uid_out, struct error *error);
 
 /* Takes what is recent, for one session and none after it: UIDs from *from_out to below *to_out. The
  * commit is not synced. */
@@ -201,8 +211,8 @@ bool store_select(struct store *store, int64_t account, int64_t mailbox, struct 
 /* At most `limit` rows with UIDs from lo to hi, ascending; fewer than limit: there are no more.
  * The caller goes on from the last UID + 1. heads: fill row.head too. */
 bool store_rows(struct store *store, int64_t account, int64_t mailbox, uint32_t lo, uint32_t hi,
-    size_t limit, bool heads, struct arena *arena, struct store_row **rows_out, size_t *count_out,
-    struct error *error);
+    size_t limit, enum store_heads heads, struct arena *arena, struct store_row **rows_out,
+    size_t *count_out, struct error *error);
 /* FAULT_ABSENT when the message is gone. */
 bool store_head(struct store *store, int64_t account, int64_t body, struct arena *arena,
     struct store_head *head_out, struct error *error);
@@ -231,7 +241,8 @@ struct store_flag_change {
 /* Changes flags of those in uids that exist. changed_out: whose flags are other than before, all now
  * with the modseq of the notice; refused_out: left alone because of unchanged_since. The rows as they
  * are now come from store_rows. notice_out->modseq is 0 when nothing changed. The commit is not
- * synced: flags may be lost with the power. */
+ * synced: flags may be lost with the power, until store_sync() or any synced commit to the account. A modseq that
+ * was lost so is never given out again. */
 bool store_flags(struct store *store, int64_t account, int64_t mailbox, const struct uid_set *uids,
     const struct store_flag_change *change, struct uid_set *changed_out,
     struct uid_set *refused_out, struct store_notice *notice_out, struct error *error);
@@ -245,6 +256,8 @@ bool store_copy(struct store *store, int64_t account, int64_t mailbox, const str
     int64_t target, bool move, struct uid_set *from_out, struct uid_set *to_out,
     struct store_notice *notices_out, size_t *notice_count_out, struct error *error);
 
+/* Syncs what flag changes of this store left unsynced: to be called once a second. */
+bool store_sync(struct store *store, struct error *error);
 /* Background turns, on a store of their own thread. */
 /* Frees at most STORE_GARBAGE_AT_ONCE bodies that nothing names any more; more_out: call again. */
 bool store_collect(struct store *store, int64_t account, bool *more_out, struct error *error);

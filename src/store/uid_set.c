@@ -75,6 +75,11 @@ void uid_set_add(struct uid_set *set, uint32_t lo, uint32_t hi)
 
 	if (lo == 0 || lo > hi)
 		panic("uid_set_add of %u to %u", lo, hi);
+	/* The usual case: they come in their order. */
+	if (set->n && set->ranges[set->n - 1].hi + 1 == lo) {
+		set->ranges[set->n - 1].hi = hi;
+		return;
+	}
 	first = range_from(set, lo - 1); /* one that only touches is joined too */
 	end = first;
 	while (end < set->n && (hi == UINT32_MAX || set->ranges[end].lo <= hi + 1)) {

@@ -53,6 +53,19 @@ bool message_add(struct db *db, int64_t account, int64_t mailbox, const struct s
 	return db_run(st, error);
 }
 
+bool message_set_flags(struct db *db, int64_t account, int64_t mailbox, uint32_t uid, int64_t flags,
+    int64_t modseq, struct error *error)
+{
+	struct db_stmt *st = db_use(db, Q_MESSAGE_FLAGS);
+
+	db_bind_id(st, 1, account);
+	db_bind_id(st, 2, mailbox);
+	db_bind_id(st, 3, uid);
+	db_bind_number(st, 4, flags);
+	db_bind_number(st, 5, modseq);
+	return db_run(st, error);
+}
+
 bool message_remove(
     struct db *db, int64_t account, int64_t mailbox, uint32_t uid, struct error *error)
 {

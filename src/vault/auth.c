@@ -66,10 +66,22 @@ struct task {
 	struct call *call;
 };
 
-static struct list tasks;
-static size_t task_count;
-static pthread_mutex_t task_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t task_there = PTHREAD_COND_INITIALIZER;
+/* Questions of one kind wait for threads of their own: those about passwords cost 29 ms each, and nobody with a ticket
+ * shall wait behind them. */
+struct line {
+	const char *what;
+	struct list tasks;
+	size_t count;
+	pthread_mutex_t lock;
+	pthread_cond_t there;
+};
+
+static struct line passwords = { .what = "password checks",
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.there = PTHREAD_COND_INITIALIZER };
+static struct line quick = { .what = "questions about tickets and SCRAM",
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.there = PTHREAD_COND_INITIALIZER };
 
 /* ---- auth.db; one handle, one user at a time ---- */
 
@@ -306,18 +318,22 @@ static void reply_kerberos(struct call *call, struct kerberos_answer *a, bool la
 	message_put_text(&m, buf_slice(&a->challenge));
 	message_put_text(&m, buf_slice(&a->state));
 	message_put_text(&m, buf_slice(&a->authorize_as));
+	message_put_number(&m, a->layer);
+	message_put_number(&m, a->layer_most);
 	call_reply(call, &m);
 	message_free(&m);
 	kerberos_answer_free(a);
 }
 
-static bool answer_accept(struct call *call, int64_t service, struct error *error)
+static bool answer_accept(struct call *call, int64_t wanted, struct error *error)
 {
+	int64_t service = wanted & 255;
 	struct kerberos_answer a;
 
-	if (service < 0 || service >= KERBEROS_SERVICES)
+	if (wanted < 0 || service >= KERBEROS_SERVICES)
 		return error_plain(error, FAULT_INPUT, "there is no such service");
-	kerberos_accept((enum kerberos_service)service, message_get_text(&call->in), &a);
+	kerberos_accept((enum kerberos_service)service, (unsigned)(wanted >> 8) & 7,
+	    message_get_text(&call->in), &a);
 	reply_kerberos(call, &a, false);
 	return true;
 }
@@ -373,63 +389,80 @@ static void answer(struct call *call)
 
 /* ---- the threads ---- */
 
-static void *work(void *nothing)
+static void *work(void *context)
 {
-	(void)nothing;
+	struct line *line = context;
+
 	for (;;) {
-		pthread_mutex_lock(&task_lock);
-		while (list_empty(&tasks))
-			pthread_cond_wait(&task_there, &task_lock);
-		struct task *task = LIST_OF(list_pop(&tasks), struct task, link);
-		task_count--;
-		pthread_mutex_unlock(&task_lock);
+		pthread_mutex_lock(&line->lock);
+		while (list_empty(&line->tasks))
+			pthread_cond_wait(&line->there, &line->lock);
+		struct task *task = LIST_OF(list_pop(&line->tasks), struct task, link);
+		line->count--;
+		pthread_mutex_unlock(&line->lock);
 		answer(task->call);
 		free(task);
 	}
 	return NULL;
 }
 
-static void queue_call(struct call *call)
+static void queue_in(struct line *line, struct call *call)
 {
 	struct error error;
 	struct task *task = NEW(struct task);
 
 	task->call = call;
-	pthread_mutex_lock(&task_lock);
-	bool full = task_count >= AUTH_QUEUE;
+	pthread_mutex_lock(&line->lock);
+	bool full = line->count >= AUTH_QUEUE;
 	if (!full) {
-		task_count++;
-		list_push(&tasks, &task->link);
-		pthread_cond_signal(&task_there);
+		line->count++;
+		list_push(&line->tasks, &task->link);
+		pthread_cond_signal(&line->there);
 	}
-	pthread_mutex_unlock(&task_lock);
+	pthread_mutex_unlock(&line->lock);
 	if (!full)
 		return;
 	free(task);
-	error_local(&error, "%d password checks wait already", AUTH_QUEUE);
+	error_local(&error, "%d %s wait already", AUTH_QUEUE, line->what);
 	call_fail(call, &error);
+}
+
+static void queue_password(struct call *call)
+{
+	queue_in(&passwords, call);
+}
+
+static void queue_quick(struct call *call)
+{
+	queue_in(&quick, call);
+}
+
+static void start_threads(struct line *line, int threads)
+{
+	pthread_t thread;
+
+	list_init(&line->tasks);
+	for (int i = 0; i < threads; i++)
+		if (pthread_create(&thread, NULL, work, line))
+			panic("auth: no thread");
 }
 
 void auth_start(int threads)
 {
-	pthread_t thread;
-
-	list_init(&tasks);
-	for (int i = 0; i < threads; i++)
-		if (pthread_create(&thread, NULL, work, NULL))
-			panic("auth: no thread");
+	start_threads(&passwords, threads);
+	start_threads(&quick, threads);
 }
 
 #define SESSIONS (ROLE_BIT(ROLE_SMTP) | ROLE_BIT(ROLE_IMAP))
 
 const struct service auth_services[] = {
-	{ MESSAGE_VERIFY_PASSWORD, SESSIONS, queue_call },
-	{ MESSAGE_SCRAM_SALT, SESSIONS, queue_call },
-	{ MESSAGE_SCRAM_PROOF, SESSIONS, queue_call },
-	{ MESSAGE_KERBEROS_ACCEPT, SESSIONS, queue_call },
-	{ MESSAGE_KERBEROS_FINISH, SESSIONS, queue_call },
-	{ MESSAGE_SET_PASSWORD, ROLE_BIT(ROLE_CONTROL), queue_call },
-	{ MESSAGE_SET_VERIFIER, ROLE_BIT(ROLE_CONTROL), queue_call },
-	{ MESSAGE_REMOVE_PASSWORD, ROLE_BIT(ROLE_CONTROL), queue_call },
+	{ MESSAGE_VERIFY_PASSWORD, SESSIONS, queue_password },
+	{ MESSAGE_SCRAM_SALT, SESSIONS, queue_quick },
+	{ MESSAGE_SCRAM_PROOF, SESSIONS, queue_quick },
+	{ MESSAGE_KERBEROS_ACCEPT, SESSIONS, queue_quick },
+	{ MESSAGE_KERBEROS_FINISH, SESSIONS, queue_quick },
+	{ MESSAGE_SET_PASSWORD, ROLE_BIT(ROLE_CONTROL), queue_password },
+	{ MESSAGE_SET_VERIFIER, ROLE_BIT(ROLE_CONTROL), queue_password },
+	{ MESSAGE_REMOVE_PASSWORD, ROLE_BIT(ROLE_CONTROL), queue_password },
 };
 const size_t auth_service_count = sizeof auth_services / sizeof auth_services[0];

@@ -12,11 +12,14 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "proc/stats.h"
+#include "net/layer.h"
 #include "vault/ap_req.h"
 #include "vault/seal.h"
 
-#define STATE_MOST 16384
-#define FINISH_S   300 /* within which the second step must come */
+/* A context holds what the domain controller says of the user (the PAC) twice; it must fit a message. */
+#define STATE_MOST  (160u << 10)
+#define CHOICE_MOST 4096 /* octets of the client's second answer */
+#define FINISH_S    300  /* within which it must come */
 
 /* The keys of one keytab. */
 struct keys {
@@ -255,6 +258,15 @@ static void explain_key(
 	buf_free(&text);
 }
 
+/* The library tries every key that it has, also when the ticket is for another name that the same account has. */
+static bool has_name(const struct keys *keys, const struct ap_req *ticket)
+{
+	for (size_t i = 0; i < keys->keytab.count; i++)
+		if (same_name(&keys->keytab.entries[i], ticket))
+			return true;
+	return false;
+}
+
 /* What is refused before the library sees the ticket. */
 static bool allowed(
     const struct ap_req *ticket, enum kerberos_service service, struct kerberos_answer *out)
@@ -344,6 +356,8 @@ static void begin_answer(struct kerberos_answer *out)
 
 void kerberos_answer_free(struct kerberos_answer *answer)
 {
+	if (answer->state.p)
+		explicit_bzero(answer->state.p, answer->state.cap);
 	buf_free(&answer->principal);
 	buf_free(&answer->token);
 	buf_free(&answer->challenge);
@@ -367,15 +381,32 @@ static void take_buffer(gss_buffer_t from, struct buf *out)
 	gss_release_buffer(&minor, from);
 }
 
-/* The challenge: no security layer, so no size of one (RFC 4752 §3.1). The context goes into the state. */
-static void keep_context(gss_ctx_id_t *context, struct kerberos_answer *out)
+/* What the context can do of what may be offered. Without a sequence the library takes a piece twice (RFC 4752 §3.1 has
+ * clients ask for it who want a layer). */
+static unsigned layers_of(unsigned layers, OM_uint32 flags)
 {
-	unsigned char none[4] = { 1, 0, 0, 0 };
-	gss_buffer_desc layers = { sizeof none, none }, wrapped = GSS_C_EMPTY_BUFFER;
+	const OM_uint32 wanted = GSS_C_INTEG_FLAG | GSS_C_SEQUENCE_FLAG | GSS_C_MUTUAL_FLAG;
+
+	if ((flags & wanted) != wanted)
+		layers &= KERBEROS_NO_LAYER;
+	if (!(flags & GSS_C_CONF_FLAG))
+		layers &= ~(unsigned)KERBEROS_CONFIDENTIALITY;
+	return layers;
+}
+
+/* The challenge: layers, and the longest piece that is taken, which is nothing where there can be no layer (RFC 4752
+ * §3.1). The context goes into the state, behind what was offered. */
+static void keep_context(gss_ctx_id_t *context, unsigned layers, struct kerberos_answer *out)
+{
+	unsigned most = layers & ~(unsigned)KERBEROS_NO_LAYER ? LAYER_PIECE : 0;
+	unsigned char offer[4] = { (unsigned char)layers, (unsigned char)(most >> 16),
+		(unsigned char)(most >> 8), (unsigned char)most };
+	gss_buffer_desc plain = { sizeof offer, offer }, wrapped = GSS_C_EMPTY_BUFFER;
 	gss_buffer_desc exported = GSS_C_EMPTY_BUFFER;
 	OM_uint32 minor, major;
+	struct buf state;
 
-	major = gss_wrap(&minor, *context, 0, GSS_C_QOP_DEFAULT, &layers, NULL, &wrapped);
+	major = gss_wrap(&minor, *context, 0, GSS_C_QOP_DEFAULT, &plain, NULL, &wrapped);
 	take_buffer(&wrapped, &out->challenge);
 	if (!GSS_ERROR(major))
 		major = gss_export_sec_context(&minor, context, &exported);
@@ -383,7 +414,13 @@ static void keep_context(gss_ctx_id_t *context, struct kerberos_answer *out)
 		failed(out, "the context cannot be kept", major, minor);
 		return;
 	}
-	bool ok = seal_close((slice){ exported.value, exported.length }, FINISH_S, &out->state);
+	buf_init(&state, STATE_MOST);
+	buf_room(&state, exported.length + 1);
+	buf_addc(&state, (char)layers);
+	buf_add(&state, (slice){ exported.value, exported.length });
+	bool ok = !state.full && seal_close(buf_slice(&state), FINISH_S, &out->state);
+	explicit_bzero(state.p, state.cap);
+	buf_free(&state);
 	explicit_bzero(exported.value, exported.length);
 	gss_release_buffer(&minor, &exported);
 	if (!ok || out->challenge.full || out->token.full)
@@ -391,24 +428,29 @@ static void keep_context(gss_ctx_id_t *context, struct kerberos_answer *out)
 }
 
 static void accept_with(const struct keys *keys, gss_cred_id_t credentials,
-    const struct ap_req *ticket, slice token, struct kerberos_answer *out)
+    const struct ap_req *ticket, unsigned layers, slice token, struct kerberos_answer *out)
 {
 	gss_buffer_desc input = { token.n, (void *)token.p };
 	gss_buffer_desc output = GSS_C_EMPTY_BUFFER, name = GSS_C_EMPTY_BUFFER;
 	gss_ctx_id_t context = GSS_C_NO_CONTEXT;
 	gss_name_t client = GSS_C_NO_NAME;
-	OM_uint32 minor, ignored, major;
+	OM_uint32 minor, ignored, major, flags = 0;
 
 	major = gss_accept_sec_context(&minor, &context, credentials, &input,
-	    GSS_C_NO_CHANNEL_BINDINGS, &client, NULL, &output, NULL, NULL, NULL);
+	    GSS_C_NO_CHANNEL_BINDINGS, &client, NULL, &output, &flags, NULL, NULL);
+	layers = layers_of(layers, flags);
 	if (major == GSS_S_COMPLETE) {
 		take_buffer(&output, &out->token);
 		major = gss_display_name(&minor, client, &name, NULL);
 		take_buffer(&name, &out->principal);
 		if (GSS_ERROR(major) || out->principal.full)
 			failed(out, "the client's name cannot be told", major, minor);
+		else if (!layers)
+			refuse(out, "no-layer",
+			    "there is no TLS, and the client's context can do none of the layers that "
+			    "kerberos.securityLayer wants");
 		else
-			keep_context(&context, out);
+			keep_context(&context, layers, out);
 	} else if (GSS_ERROR(major)) {
 		explain(major, minor, keys, ticket, out);
 	} else {
@@ -421,7 +463,8 @@ static void accept_with(const struct keys *keys, gss_cred_id_t credentials,
 	gss_delete_sec_context(&ignored, &context, GSS_C_NO_BUFFER);
 }
 
-void kerberos_accept(enum kerberos_service service, slice token, struct kerberos_answer *out)
+void kerberos_accept(
+    enum kerberos_service service, unsigned layers, slice token, struct kerberos_answer *out)
 {
 	struct ap_req ticket;
 
@@ -435,60 +478,88 @@ void kerberos_accept(enum kerberos_service service, slice token, struct kerberos
 		refuse(out, "malformed", "the token is none of Kerberos");
 		out->result = KERBEROS_MALFORMED;
 	} else if (allowed(&ticket, service, out)) {
-		if (keys->credentials[service])
-			accept_with(keys, keys->credentials[service], &ticket, token, out);
+		if (keys->credentials[service] && has_name(keys, &ticket))
+			accept_with(keys, keys->credentials[service], &ticket, layers, token, out);
 		else
 			explain_key(keys, &ticket, out);
 	}
 	keys_drop(keys);
 }
 
-/* Which layer the client takes, how long its messages may be, whom it wants to be (RFC 4752 §3.1). */
-static void read_choice(slice choice, struct kerberos_answer *out)
+/* Which layer the client takes, how long its pieces may be, whom it wants to be (RFC 4752 §3.1). */
+static void read_choice(slice choice, unsigned offered, struct kerberos_answer *out)
 {
+	const unsigned char *c = (const unsigned char *)choice.p;
 	slice name = slice_from(choice, 4);
 
 	if (choice.n < 4 || slice_find(name, '\0') < name.n) {
 		refuse(out, "malformed", "the choice of a security layer is malformed");
 		out->result = KERBEROS_MALFORMED;
-	} else if (choice.p[0] != 1) {
+	} else if (c[0] == 0 || (c[0] & (c[0] - 1)) || !(c[0] & offered)) {
 		refuse(
 		    out, "layer-refused", "the client wants a security layer that was not offered");
 	} else {
+		out->layer = c[0];
+		out->layer_most = (size_t)c[1] << 16 | (size_t)c[2] << 8 | c[3];
 		buf_add(&out->authorize_as, name);
 		if (out->authorize_as.full)
 			refuse(out, "malformed", "the authorization identity is too long");
 	}
 }
 
+/* For the session's process, which wraps and unwraps from now on. */
+static void hand_over(gss_ctx_id_t *context, struct kerberos_answer *out)
+{
+	gss_buffer_desc exported = GSS_C_EMPTY_BUFFER;
+	OM_uint32 minor, major = gss_export_sec_context(&minor, context, &exported);
+
+	buf_add(&out->state, (slice){ exported.value, exported.length });
+	if (exported.value)
+		explicit_bzero(exported.value, exported.length);
+	gss_release_buffer(&minor, &exported);
+	if (GSS_ERROR(major) || out->state.full)
+		failed(out, "the context cannot be handed over", major, minor);
+}
+
+static void take_choice(
+    slice exported, unsigned offered, slice response, struct kerberos_answer *out)
+{
+	gss_buffer_desc token = { exported.n, (void *)exported.p }, choice = GSS_C_EMPTY_BUFFER;
+	gss_buffer_desc input = { response.n, (void *)response.p };
+	gss_ctx_id_t context = GSS_C_NO_CONTEXT;
+	OM_uint32 minor, major = gss_import_sec_context(&minor, &token, &context);
+
+	if (GSS_ERROR(major)) {
+		failed(out, "the context cannot be taken up", major, minor);
+		return;
+	}
+	major = gss_unwrap(&minor, context, &input, &choice, NULL, NULL);
+	if (major == GSS_S_COMPLETE)
+		read_choice((slice){ choice.value, choice.length }, offered, out);
+	else
+		refuse(out, "bad-answer", "the answer to the security layers is not the client's");
+	if (out->result == KERBEROS_ACCEPTED && out->layer != KERBEROS_NO_LAYER)
+		hand_over(&context, out);
+	gss_release_buffer(&minor, &choice);
+	gss_delete_sec_context(&minor, &context, GSS_C_NO_BUFFER);
+}
+
 void kerberos_finish(slice state, slice response, struct kerberos_answer *out)
 {
-	gss_buffer_desc input = { response.n, (void *)response.p }, choice = GSS_C_EMPTY_BUFFER;
-	gss_ctx_id_t context = GSS_C_NO_CONTEXT;
-	OM_uint32 minor, major;
-	struct buf exported;
+	struct buf kept;
 
 	begin_answer(out);
-	buf_init(&exported, STATE_MOST);
-	if (seal_open(state, &exported)) {
-		gss_buffer_desc token = { exported.n, exported.p };
-
-		major = gss_import_sec_context(&minor, &token, &context);
-		if (GSS_ERROR(major)) {
-			failed(out, "the context cannot be taken up", major, minor);
-		} else {
-			major = gss_unwrap(&minor, context, &input, &choice, NULL, NULL);
-			if (major == GSS_S_COMPLETE)
-				read_choice((slice){ choice.value, choice.length }, out);
-			else
-				refuse(out, "bad-answer",
-				    "the answer to the security layers is not the client's");
-			gss_release_buffer(&minor, &choice);
-			gss_delete_sec_context(&minor, &context, GSS_C_NO_BUFFER);
-		}
-		explicit_bzero(exported.p, exported.n);
-	} else {
+	buf_init(&kept, STATE_MOST);
+	if (response.n > CHOICE_MOST) {
+		refuse(out, "malformed", "the choice of a security layer is too long");
+		out->result = KERBEROS_MALFORMED;
+	} else if (!seal_open(state, &kept) || kept.n == 0) {
 		failed(out, "the login began too long ago, or before auth was started anew", 0, 0);
+	} else {
+		take_choice(
+		    slice_from(buf_slice(&kept), 1), (unsigned char)kept.p[0], response, out);
 	}
-	buf_free(&exported);
+	if (kept.p)
+		explicit_bzero(kept.p, kept.cap);
+	buf_free(&kept);
 }

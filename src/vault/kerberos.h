@@ -25,14 +25,19 @@ enum kerberos_result {
 	KERBEROS_RESULTS
 };
 
+/* Security layers (RFC 4752 §3.1), as bits. */
+enum kerberos_layer { KERBEROS_NO_LAYER = 1, KERBEROS_INTEGRITY = 2, KERBEROS_CONFIDENTIALITY = 4 };
+
 struct kerberos_answer {
 	enum kerberos_result result;
-	const char *code;        /* "ticket-expired": what was wrong, a word for each; "" */
-	char why[400];           /* for the log: which key, what to do; accepted: "" or a warning */
-	struct buf principal;    /* "alice@EXAMPLE.TEST", with the library's escapes */
-	struct buf token;        /* for the client; maybe empty */
-	struct buf challenge;    /* what it gets next: the security layers (RFC 4752 §3.1) */
-	struct buf state;        /* for kerberos_finish */
+	const char *code;     /* "ticket-expired": what was wrong, a word for each; "" */
+	char why[400];        /* for the log: which key, what to do; accepted: "" or a warning */
+	struct buf principal; /* "alice@EXAMPLE.TEST", with the library's escapes */
+	struct buf token;     /* for the client; maybe empty */
+	struct buf challenge; /* what it gets next: the security layers (RFC 4752 §3.1) */
+	struct buf state;     /* for kerberos_finish; of it, the context where there is a layer */
+	unsigned layer;       /* of kerberos_finish: enum kerberos_layer */
+	size_t layer_most;    /* the longest piece that the client takes */
 	struct buf authorize_as; /* of kerberos_finish: the authorization identity; maybe empty */
 };
 
@@ -41,8 +46,9 @@ bool kerberos_open(const char *folder, enum keytab_rc4 rc4, struct error *error)
 /* The keys from now on; logins that have begun are not disturbed. Empty content: none. On failure those of
  * before stay. Publishes for which services there are keys (STAT_KERBEROS). */
 bool kerberos_load(slice content, struct error *error);
-/* The client's first token. */
-void kerberos_accept(enum kerberos_service service, slice token, struct kerberos_answer *out);
+/* The client's first token, and which layers it is offered (enum kerberos_layer). */
+void kerberos_accept(
+    enum kerberos_service service, unsigned layers, slice token, struct kerberos_answer *out);
 /* Its answer to the challenge. */
 void kerberos_finish(slice state, slice response, struct kerberos_answer *out);
 void kerberos_answer_free(struct kerberos_answer *answer);

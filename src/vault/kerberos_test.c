@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "vault/ap_req.h"
 #include "vault/kerberos.h"
-#include "vault/login.h"
+#include "vault/principal.h"
 #include "vault/seal.h"
 
 /* ---- keytabs ---- */
@@ -232,7 +232,7 @@ static void assert_refused(enum kerberos_service service, slice token, enum kerb
 {
 	struct kerberos_answer a;
 
-	kerberos_accept(service, token, &a);
+	kerberos_accept(service, KERBEROS_NO_LAYER, token, &a);
 	assert_int_equal(a.result, result);
 	assert_string_equal(a.code, code);
 	assert_non_null(strstr(a.why, why));
@@ -339,13 +339,55 @@ static void users_are_named_like_their_accounts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		bool user = login_principal_name(slice_of(cases[i].principal), arena, &name);
+		bool user =
+		    principal_account(slice_of(cases[i].principal), arena, &name) == PRINCIPAL_USER;
 
 		assert_int_equal(user, cases[i].name != NULL);
 		if (user)
 			assert_slice(name, cases[i].name);
 	}
 	arena_free(arena);
+}
+
+static void rules_say_which_realms_users_have_accounts(void **state)
+{
+	static const struct {
+		const char *principal, *name;
+		enum principal_answer answer;
+	} cases[] = {
+		{ "Alice@corp.example", "Alice@mail.example", PRINCIPAL_USER },
+		{ "bob@OTHER.EXAMPLE", "bob@other.example", PRINCIPAL_USER },
+		{ "bob@THIRD.EXAMPLE", NULL, PRINCIPAL_OTHER_REALM },
+		{ "a\\@Sales.example@CORP.EXAMPLE", "a@sales.example", PRINCIPAL_USER },
+		{ "a\\@corp.example@CORP.EXAMPLE", "a@mail.example", PRINCIPAL_USER },
+		/* a suffix belongs to one realm */
+		{ "a\\@sales.example@OTHER.EXAMPLE", NULL, PRINCIPAL_UNKNOWN_SUFFIX },
+		{ "a\\@sales.example@THIRD.EXAMPLE", NULL, PRINCIPAL_OTHER_REALM },
+		{ "a\\@mail.example@CORP.EXAMPLE", NULL, PRINCIPAL_UNKNOWN_SUFFIX },
+		{ "imap/mx@CORP.EXAMPLE", NULL, PRINCIPAL_NO_USER },
+		{ "a\\@b\\@c@CORP.EXAMPLE", NULL, PRINCIPAL_NO_USER },
+	};
+	struct arena *arena = arena_new(10000);
+	struct error error;
+	slice name;
+
+	(void)state;
+	principal_init("CORP.EXAMPLE = mail.example\nOTHER.EXAMPLE", "sales.example=CORP.EXAMPLE");
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		assert_int_equal(
+		    principal_account(slice_of(cases[i].principal), arena, &name), cases[i].answer);
+		if (cases[i].name)
+			assert_slice(name, cases[i].name);
+	}
+	principal_init("", "");
+	arena_free(arena);
+	assert_true(principal_check_realms("A.B = c.d\nE", &error));
+	assert_false(principal_check_realms("A.B = c d", &error));
+	assert_non_null(strstr(error.why, "A.B = c d"));
+	assert_false(principal_check_realms("A\n = b", &error));
+	assert_true(principal_check_suffixes("a.b = C.D", &error));
+	assert_false(principal_check_suffixes("a.b", &error));
+	assert_non_null(strstr(error.why, "suffix = REALM"));
 }
 
 int main(void)
@@ -360,6 +402,7 @@ int main(void)
 		cmocka_unit_test(what_is_sealed_comes_back_unchanged_or_not),
 		cmocka_unit_test(a_state_of_another_process_is_not_taken),
 		cmocka_unit_test(users_are_named_like_their_accounts),
+		cmocka_unit_test(rules_say_which_realms_users_have_accounts),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

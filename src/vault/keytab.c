@@ -126,6 +126,7 @@ bool keytab_read(slice content, struct arena *arena, struct keytab *out, struct 
 			return error_local(error, "the entry at octet %zu goes beyond its end", at);
 		if (length == 0)
 			break;
+		out->end = cursor_offset(&c);
 		if (length < 0)
 			continue;
 		if (out->count == KEYTAB_ENTRIES)

@@ -51,6 +51,7 @@ struct keytab_entry {
 struct keytab {
 	struct keytab_entry *entries;
 	size_t count;
+	size_t end; /* octets up to the last key's end; what is behind has no meaning */
 };
 
 /* false: malformed, or without a key; error says where. */

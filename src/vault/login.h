@@ -28,16 +28,17 @@ enum login_answer {
 enum login_answer login_check(struct directory *directory, slice name, slice password,
     struct deadline deadline, int64_t *account_out, struct error *error);
 
-/* The account of that name; 0 when there is none or it is disabled. false: nobody could say. */
-bool login_find(struct directory *directory, slice name, int64_t *account_out, struct error *error);
+struct login_account {
+	int64_t id;    /* 0: none that may log in */
+	bool disabled; /* there is one that may not */
+};
+
+/* The account of that name. false: nobody could say. */
+bool login_find(struct directory *directory, slice name, struct login_account *account_out,
+    struct error *error);
 
 /* A PLAIN message, decoded: [authzid] NUL authcid NUL passwd (RFC 4616 §2). An authzid must be empty
  * or the authcid again: nobody acts for another here. false: malformed, or for another. */
 bool login_plain_parse(slice message, slice *name_out, slice *password_out);
-
-/* The name of the account of a Kerberos user, "alice@EXAMPLE.TEST" -> "alice@example.test", in the arena; an
- * enterprise name ("alice\\@example.test@EXAMPLE.TEST") too, when its domain is called like the realm. The
- * principal is as the library displays it. false: it is no user's. */
-bool login_principal_name(slice principal, struct arena *arena, slice *name_out);
 
 #endif

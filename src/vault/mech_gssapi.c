@@ -4,7 +4,7 @@
  *     C: token                 (AP-REQ)
  *     S: token                 (AP-REP; left out where the client wants no proof of the server)
  *     C: (empty)
- *     S: layers, wrapped       (none: TLS is the layer)
+ *     S: layers, wrapped       (none where TLS is the layer)
  *     C: choice, wrapped       with the name that it wants to be
  */
 #include "vault/sasl.h"
@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "net/ask.h"
 #include "vault/kerberos.h"
+#include "vault/layer.h"
+#include "vault/principal.h"
 
 enum phase { PHASE_TOKEN, PHASE_EMPTY, PHASE_CHOICE };
 
@@ -22,7 +24,7 @@ struct gssapi {
 
 static bool offered(const struct sasl_host *host)
 {
-	return host->kerberos && host->secure;
+	return host->kerberos && (host->secure || host->layers);
 }
 
 static enum sasl_result refuse(const struct sasl *sasl, const struct sasl_host *host,
@@ -51,35 +53,98 @@ static enum sasl_result not_accepted(const struct sasl *sasl, const struct sasl_
 	return refuse(sasl, host, principal, a->code, a->why, result);
 }
 
-/* Nobody acts for another: nothing, one's own name, with or without its domain, or one's principal. */
+/* Nothing, one's own name, with or without its domain, or one's principal. */
 static bool is_himself(slice wanted, slice name, slice principal)
 {
-	return wanted.n == 0 || slice_eq_nocase(wanted, name) || slice_eq(wanted, principal) ||
+	return wanted.n == 0 || slice_eq_nocase(wanted, name) ||
+	    slice_eq_nocase(wanted, principal) ||
 	    slice_eq_nocase(wanted, slice_head(name, slice_find(name, '@')));
+}
+
+/* Whose account a client names that is not his own: an address, a principal, or a name of his own domain. */
+static bool find_other(struct sasl *sasl, const struct sasl_host *host, slice wanted,
+    struct login_account *account_out, struct error *error)
+{
+	slice domain = slice_from(sasl->name, slice_find(sasl->name, '@'));
+	slice name = wanted;
+
+	if (slice_find(wanted, '@') == wanted.n)
+		name = slice_of(
+		    arena_printf(sasl->arena, "%.*s%.*s", SLICE_ARG(wanted), SLICE_ARG(domain)));
+	if (!host->find(host->context, name, account_out, error))
+		return false;
+	if (account_out->id || account_out->disabled ||
+	    principal_account(wanted, sasl->arena, &name) != PRINCIPAL_USER)
+		return true;
+	return host->find(host->context, name, account_out, error);
+}
+
+/* Only whom the owner's list names may be somebody else (hauberk account grant). */
+static enum sasl_result act_for(struct sasl *sasl, const struct sasl_host *host, slice principal,
+    slice wanted, struct error *error)
+{
+	struct login_account other;
+	bool may = false;
+
+	if (!find_other(sasl, host, wanted, &other, error) ||
+	    (other.id && host->may_act &&
+		!host->may_act(host->context, sasl->account, other.id, &may, error)))
+		return SASL_FAILED;
+	if (!may) {
+		refuse(sasl, host, principal, SLICE("other-user"),
+		    slice_of(arena_printf(sasl->arena,
+			"the client wants to be %.*s, who has not granted that: hauberk account grant",
+			SLICE_ARG(slice_head(wanted, 200)))),
+		    SASL_WRONG);
+		return SASL_WRONG;
+	}
+	log_info("kerberos.acts", kv_str("s", host->session ? host->session->id : "-"),
+	    kv_text("principal", principal), kv_text("name", sasl->name), kv_text("as", wanted));
+	sasl->account = other.id;
+	sasl->name = arena_copy(sasl->arena, wanted);
+	return SASL_DONE;
+}
+
+static enum sasl_result no_user(const struct sasl *sasl, const struct sasl_host *host,
+    slice principal, enum principal_answer answer)
+{
+	static const char *const codes[] = { [PRINCIPAL_NO_USER] = "no-user",
+		[PRINCIPAL_OTHER_REALM] = "other-realm",
+		[PRINCIPAL_UNKNOWN_SUFFIX] = "unknown-suffix" };
+	static const char *const why[] = { [PRINCIPAL_NO_USER] = "the principal is no user's",
+		[PRINCIPAL_OTHER_REALM] = "kerberos.realms does not name the principal's realm",
+		[PRINCIPAL_UNKNOWN_SUFFIX] =
+		    "the domain of the principal's name is neither its realm nor one of "
+		    "kerberos.upnSuffixes" };
+
+	return refuse(
+	    sasl, host, principal, slice_of(codes[answer]), slice_of(why[answer]), SASL_WRONG);
 }
 
 /* The client has proved who it is: whose account is that? */
 static enum sasl_result find_account(struct sasl *sasl, const struct sasl_host *host,
     slice principal, slice authorize_as, struct error *error)
 {
+	enum principal_answer answer;
+	struct login_account account;
 	slice name;
 
-	if (!login_principal_name(principal, sasl->arena, &name))
-		return refuse(sasl, host, principal, SLICE("no-user"),
-		    SLICE("the principal is no user of a domain that is called like its realm"),
-		    SASL_WRONG);
+	answer = principal_account(principal, sasl->arena, &name);
+	if (answer != PRINCIPAL_USER)
+		return no_user(sasl, host, principal, answer);
 	sasl->name = name;
-	if (!is_himself(authorize_as, name, principal)) {
-		return refuse(sasl, host, principal, SLICE("other-user"),
-		    SLICE("the client wants to be somebody else"), SASL_WRONG);
-	}
-	if (!host->find(host->context, name, &sasl->account, error))
+	if (!host->find(host->context, name, &account, error))
 		return SASL_FAILED;
-	if (!sasl->account)
+	if (account.disabled)
+		return refuse(sasl, host, principal, SLICE("account-disabled"),
+		    SLICE("the account is disabled here: hauberk account enable"), SASL_WRONG);
+	if (!account.id)
 		return refuse(sasl, host, principal, SLICE("no-account"),
-		    SLICE("there is no such account, or it is disabled: hauberk account list"),
-		    SASL_WRONG);
-	return SASL_DONE;
+		    SLICE("there is no such account here: hauberk account add"), SASL_WRONG);
+	sasl->account = account.id;
+	return is_himself(authorize_as, name, principal)
+	    ? SASL_DONE
+	    : act_for(sasl, host, principal, authorize_as, error);
 }
 
 static enum sasl_result take_token(struct sasl *sasl, const struct sasl_host *host,
@@ -88,7 +153,8 @@ static enum sasl_result take_token(struct sasl *sasl, const struct sasl_host *ho
 	enum sasl_result result = SASL_CONTINUE;
 	struct ask_kerberos a;
 
-	if (!ask_kerberos_accept(host->service, token, host->deadline, &a, error))
+	unsigned layers = host->layers | (host->secure ? KERBEROS_NO_LAYER : 0);
+	if (!ask_kerberos_accept(host->service, layers, token, host->deadline, &a, error))
 		return SASL_FAILED;
 	if (a.result == KERBEROS_ACCEPTED) {
 		g->principal = arena_copy(sasl->arena, a.principal);
@@ -120,6 +186,12 @@ static enum sasl_result take_choice(struct sasl *sasl, const struct sasl_host *h
 		result = find_account(sasl, host, g->principal, a.authorize_as, error);
 	else
 		result = not_accepted(sasl, host, g->principal, &a, error);
+	if (result == SASL_DONE && a.layer != KERBEROS_NO_LAYER) {
+		sasl->layered = layer_make(a.state, a.layer == KERBEROS_CONFIDENTIALITY,
+		    a.layer_most, &sasl->layer, error);
+		if (!sasl->layered)
+			result = SASL_FAILED;
+	}
 	peers_reply_free(&a.reply);
 	return result;
 }
@@ -148,4 +220,5 @@ static enum sasl_result step(struct sasl *sasl, const struct sasl_host *host, sl
 	return take_choice(sasl, host, g, response, error);
 }
 
-const struct sasl_mechanism sasl_gssapi = { "GSSAPI", true, offered, step, KERBEROS_TOKEN };
+const struct sasl_mechanism sasl_gssapi = { "GSSAPI", SASL_GSSAPI, true, offered, step,
+	KERBEROS_TOKEN, true };

@@ -10,6 +10,7 @@
 #include "base/cursor.h"
 #include "base/encode.h"
 #include "vault/sasl.h"
+#include "vault/throttle.h"
 
 #include <openssl/rand.h>
 
@@ -27,7 +28,7 @@ struct scram {
 
 static bool scram_offered(const struct sasl_host *host)
 {
-	return host->scram && host->secure;
+	return host->scram;
 }
 
 static bool plus_offered(const struct sasl_host *host)
@@ -93,7 +94,7 @@ static bool binding_allowed(const struct sasl *sasl, const struct sasl_host *hos
 		return error_input(error,
 		    plus ? "SCRAM-SHA-256-PLUS wants a channel binding (p=)"
 			 : "SCRAM-SHA-256 takes no channel binding (p=)");
-	if (!plus && scram->gs2_header.p[0] == 'y' && plus_offered(host))
+	if (!plus && scram->gs2_header.p[0] == 'y' && sasl_find(SLICE("SCRAM-SHA-256-PLUS"), host))
 		return error_input(error,
 		    "channel binding is offered; the list of mechanisms was changed on its way");
 	return true;
@@ -138,6 +139,7 @@ static bool write_server_first(struct sasl *sasl, const struct sasl_host *host, 
 static enum sasl_result client_first(struct sasl *sasl, const struct sasl_host *host,
     slice response, struct buf *out, struct error *error)
 {
+	struct login_account account;
 	struct scram *scram = ARENA_NEW(sasl->arena, struct scram);
 	struct cursor c = cursor_of(arena_copy(sasl->arena, response));
 	slice authzid = { 0 }, other;
@@ -164,8 +166,11 @@ static enum sasl_result client_first(struct sasl *sasl, const struct sasl_host *
 		return malformed(error, &c);
 	if (!binding_allowed(sasl, host, scram, error))
 		return SASL_MALFORMED;
-	if (!host->find(host->context, sasl->name, &scram->account, error) ||
-	    !make_nonce(scram, nonce, sasl->arena, error) ||
+	if (!throttle_account(sasl->name, error) ||
+	    !host->find(host->context, sasl->name, &account, error))
+		return SASL_FAILED;
+	scram->account = account.id;
+	if (!make_nonce(scram, nonce, sasl->arena, error) ||
 	    !write_server_first(sasl, host, scram, out, error))
 		return SASL_FAILED;
 	return SASL_CONTINUE;
@@ -262,5 +267,7 @@ static enum sasl_result step(struct sasl *sasl, const struct sasl_host *host, sl
 	return SASL_DONE;
 }
 
-const struct sasl_mechanism sasl_scram = { "SCRAM-SHA-256", true, scram_offered, step };
-const struct sasl_mechanism sasl_scram_plus = { "SCRAM-SHA-256-PLUS", true, plus_offered, step };
+const struct sasl_mechanism sasl_scram = { "SCRAM-SHA-256", SASL_SCRAM, true, scram_offered, step,
+	.quick = true };
+const struct sasl_mechanism sasl_scram_plus = { "SCRAM-SHA-256-PLUS", SASL_SCRAM_PLUS, true,
+	plus_offered, step, .quick = true };

@@ -1,20 +1,28 @@
 #include "vault/sasl.h"
 
 #include "base/encode.h"
-#include "proc/shared.h"
 #include "proc/stats.h"
+#include "vault/kerberos.h"
+#include "vault/throttle.h"
+
+#define CERTIFICATE_NAMES 4096 /* octets of all names that one certificate may have */
 
 /* Strongest first: clients that take the first they know take the best. But GSSAPI last: who takes it without
  * having a ticket gets no further, and who has one is told to use it. */
 static const struct sasl_mechanism *const mechanisms[] = { &sasl_scram_plus, &sasl_scram,
-	&sasl_plain, &sasl_login, &sasl_gssapi };
+	&sasl_plain, &sasl_login, &sasl_gssapi, &sasl_external };
 
 #define MECHANISMS (sizeof mechanisms / sizeof mechanisms[0])
+
+static bool offered(const struct sasl_mechanism *m, const struct sasl_host *host)
+{
+	return (host->types & m->type) && m->offered(host);
+}
 
 void sasl_offer(const struct sasl_host *host, const char *before, struct buf *out)
 {
 	for (size_t i = 0; i < MECHANISMS; i++)
-		if (mechanisms[i]->offered(host))
+		if (offered(mechanisms[i], host))
 			buf_addf(out, "%s%s", before, mechanisms[i]->name);
 }
 
@@ -22,7 +30,7 @@ const struct sasl_mechanism *sasl_find(slice name, const struct sasl_host *host)
 {
 	for (size_t i = 0; i < MECHANISMS; i++)
 		if (slice_eq_nocase(name, slice_of(mechanisms[i]->name)) &&
-		    mechanisms[i]->offered(host))
+		    offered(mechanisms[i], host))
 			return mechanisms[i];
 	return NULL;
 }
@@ -51,8 +59,9 @@ enum sasl_result sasl_step(struct sasl *sasl, const struct sasl_host *host, slic
 
 static enum { SCRAM_AUTO, SCRAM_YES, SCRAM_NO } scram_policy = SCRAM_NO;
 static bool plus_policy;
-static struct gate *auth_gate;
-static int most_failures, failure_window_s = 600;
+static unsigned layers_policy;
+static enum { NO_CERTIFICATES, BY_EMAIL, BY_UPN } certificates_policy;
+static struct gate *password_gate, *quick_gate;
 
 void sasl_init(const char *scram, bool plus)
 {
@@ -62,30 +71,65 @@ void sasl_init(const char *scram, bool plus)
 	plus_policy = plus;
 }
 
-void sasl_limit(int failures, int window_s)
+void sasl_set_layers(const char *least)
 {
-	most_failures = failures;
-	failure_window_s = window_s;
+	layers_policy = slice_eq(slice_of(least), SLICE("integrity"))
+	    ? KERBEROS_INTEGRITY | KERBEROS_CONFIDENTIALITY
+	    : slice_eq(slice_of(least), SLICE("confidentiality")) ? KERBEROS_CONFIDENTIALITY
+								  : 0;
 }
 
-void sasl_set_gate(struct gate *gate)
+void sasl_set_certificates(const char *names)
 {
-	auth_gate = gate;
+	certificates_policy = slice_eq(slice_of(names), SLICE("email")) ? BY_EMAIL
+	    : slice_eq(slice_of(names), SLICE("upn"))                   ? BY_UPN
+									: NO_CERTIFICATES;
 }
 
-struct gate *sasl_gate(void)
+/* Of a certificate that nobody asks for there are no names, and this costs nothing. */
+static slice certificate_names(struct session *s)
 {
-	return auth_gate;
+	struct buf names;
+
+	if (certificates_policy == NO_CERTIFICATES)
+		return (slice){ 0 };
+	buf_init(&names, CERTIFICATE_NAMES);
+	session_client_names(
+	    s, certificates_policy == BY_UPN ? TLS_CLIENT_UPN : TLS_CLIENT_EMAIL, &names);
+	if (names.full)
+		buf_clear(&names); /* whoever has so many is nobody of ours */
+	slice copy = arena_copy(s->turn, buf_slice(&names));
+	buf_free(&names);
+	return copy;
 }
 
-/* Whom tickets must be for, by what is spoken. */
-static enum kerberos_service service_of(const struct session *s)
+void sasl_set_gates(struct gate *passwords, struct gate *others)
 {
-	const char *name = s->listener->protocol->name;
+	password_gate = passwords;
+	quick_gate = others;
+}
 
-	return strcmp(name, "smtp") == 0 ? KERBEROS_SMTP
-	    : strcmp(name, "imap") == 0  ? KERBEROS_IMAP
-					 : KERBEROS_POP;
+struct gate *sasl_password_gate(void)
+{
+	return password_gate;
+}
+
+/* Whose name the words begin with, offered or not; NULL: nobody's. */
+static const struct sasl_mechanism *named(slice words)
+{
+	slice name = slice_head(words, slice_find(words, ' '));
+
+	for (size_t i = 0; i < MECHANISMS; i++)
+		if (slice_eq_nocase(name, slice_of(mechanisms[i]->name)))
+			return mechanisms[i];
+	return NULL;
+}
+
+struct gate *sasl_gate(const struct sasl *sasl, slice words)
+{
+	const struct sasl_mechanism *m = sasl->mechanism ? sasl->mechanism : named(words);
+
+	return m && m->quick ? quick_gate : password_gate;
 }
 
 void sasl_host_fill(struct sasl_host *host, struct session *s)
@@ -101,32 +145,44 @@ void sasl_host_fill(struct sasl_host *host, struct session *s)
 	host->secure = host->encrypted || s->listener->plain_login;
 	host->scram = scram;
 	host->scram_plus = scram && plus_policy;
-	host->service = service_of(s);
+	host->service = sasl_service_of(s);
+	host->types = sasl_types_of(s);
+	host->certificate = host->types & SASL_EXTERNAL ? certificate_names(s) : (slice){ 0 };
+	/* A layer goes below compression (RFC 4978 §3), and cannot be put there any more. */
+	host->layers = host->encrypted || session_compressed(s) ? 0 : layers_policy;
 	host->kerberos = stats_read(ROLE_AUTH, 0, STAT_KERBEROS) >> host->service & 1;
-}
-
-static uint64_t failures_key(const struct session *s)
-{
-	char text[64];
-
-	return shared_key("login", shared_address(slice_of(s->peer), text));
 }
 
 /* May this client try? Also with the right password it must wait: it could not be told otherwise. */
 static bool may_try(const struct sasl_host *host, struct error *error)
 {
-	if (!session_may_ask(host->session, error))
-		return false;
-	return most_failures == 0 ||
-	    shared_noted(failures_key(host->session), failure_window_s) < most_failures ||
-	    error_set(error, FAULT_LIMIT, true,
-		"too many failed logins from your address; wait a while",
-		"auth.maxFailures of this address");
+	return session_may_ask(host->session, error) &&
+	    throttle_peer(slice_of(host->session->peer), error);
 }
 
-static void note_wrong(const struct sasl_host *host)
+/* A password was guessed: for an account that there is? */
+static void note_wrong(const struct sasl_host *host, slice name)
 {
-	shared_note(failures_key(host->session), failure_window_s);
+	struct login_account account = { 0 };
+	struct error ignored;
+	bool there = name.n && host->find(host->context, name, &account, &ignored) && account.id;
+
+	throttle_note(slice_of(host->session->peer), there ? name : (slice){ 0 });
+}
+
+/* Who answered wrongly, or was stopped here, is no sign that auth is not well. */
+static void note_failed(const struct sasl_host *host, const struct error *error)
+{
+	if (error->fault != FAULT_LIMIT)
+		session_ask_failed(host->session);
+}
+
+enum login_answer sasl_check(const struct sasl_host *host, slice name, slice password,
+    int64_t *account_out, struct error *error)
+{
+	return throttle_account(name, error)
+	    ? host->login(host->context, name, password, host->deadline, account_out, error)
+	    : LOGIN_FAILED;
 }
 
 enum login_answer sasl_password(const struct sasl_host *host, slice name, slice password,
@@ -134,12 +190,11 @@ enum login_answer sasl_password(const struct sasl_host *host, slice name, slice 
 {
 	if (!may_try(host, error))
 		return LOGIN_FAILED;
-	enum login_answer answer =
-	    host->login(host->context, name, password, host->deadline, account_out, error);
+	enum login_answer answer = sasl_check(host, name, password, account_out, error);
 	if (answer == LOGIN_FAILED)
-		session_ask_failed(host->session);
+		note_failed(host, error);
 	else if (answer == LOGIN_WRONG)
-		note_wrong(host);
+		note_wrong(host, name);
 	return answer;
 }
 
@@ -148,16 +203,21 @@ static size_t response_most(const struct sasl *sasl)
 	return sasl->mechanism && sasl->mechanism->most ? sasl->mechanism->most : SASL_MESSAGE;
 }
 
-size_t sasl_line_most(const struct sasl *sasl, size_t usual)
+size_t sasl_line_most(const struct sasl *sasl, const struct sasl_host *host, slice words)
 {
-	size_t coded = response_most(sasl) / 3 * 4 + 4;
+	const struct sasl_mechanism *m = sasl->mechanism ? sasl->mechanism : named(words);
 
-	return sasl->mechanism && sasl->mechanism->most && coded > usual ? coded : usual;
+	if (!m || !m->most || !offered(m, host))
+		return 0;
+	/* In base64, behind the names of the command (and IMAP's tag) and the mechanism. */
+	return m->most / 3 * 4 + 4 + 100;
 }
 
 enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slice text,
     struct buf *challenge_out, struct error *error)
 {
+	/* The mechanism is forgotten when its exchange ends. */
+	bool guesses = sasl->mechanism && (sasl->mechanism->type & SASL_GUESSES);
 	struct buf response, challenge;
 
 	if (slice_eq(text, SLICE("*"))) {
@@ -183,9 +243,11 @@ enum sasl_result sasl_line(struct sasl *sasl, const struct sasl_host *host, slic
 		result = sasl_step(sasl, host, plain, &challenge, error);
 		base64_encode(buf_slice(&challenge), challenge_out);
 		if (result == SASL_FAILED)
-			session_ask_failed(host->session);
+			note_failed(host, error);
 		else if (result == SASL_WRONG)
-			note_wrong(host);
+			note_wrong(host, guesses ? sasl->name : (slice){ 0 });
+		else if (result == SASL_DONE && sasl->layered)
+			session_set_layer(host->session, &sasl->layer);
 	}
 	if (response.p)
 		explicit_bzero(response.p, response.cap);

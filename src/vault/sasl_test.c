@@ -178,20 +178,24 @@ static int stop_auth(void **state)
 	return rmdir(folder);
 }
 
-static bool find(void *context, slice name, int64_t *account_out, struct error *error)
+static bool find(void *context, slice name, struct login_account *account_out, struct error *error)
 {
 	(void)context;
 	(void)error;
-	*account_out = slice_eq(name, SLICE("user")) ? 1 : slice_eq(name, SLICE("a,b=c")) ? 2 : 0;
+	*account_out = (struct login_account){ slice_eq(name, SLICE("user")) ? 1
+		    : slice_eq(name, SLICE("a,b=c"))                         ? 2
+									     : 0 };
 	return true;
 }
 
 static enum login_answer login(void *context, slice name, slice password, struct deadline deadline,
     int64_t *account_out, struct error *error)
 {
+	struct login_account account;
 	bool right;
 
-	find(context, name, account_out, error);
+	find(context, name, &account, error);
+	*account_out = account.id;
 	if (!ask_password((uint64_t)*account_out, password, deadline, &right, error))
 		return LOGIN_FAILED;
 	return right ? LOGIN_RIGHT : LOGIN_WRONG;
@@ -210,6 +214,7 @@ static struct sasl_host host_now(void)
 		.find = find,
 		.binding = binding,
 		.deadline = deadline_in_ms(20000),
+		.types = SASL_ALL,
 		.secure = true,
 		.encrypted = true,
 		.scram = true,
@@ -422,7 +427,11 @@ static void what_is_offered_depends_on_the_connection(void **state)
 	sasl_offer(&host, " AUTH=", &out);
 	assert_slice(buf_slice(&out), " AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN");
 	buf_clear(&out);
-	host.secure = false;
+	host.types = SASL_LOGIN | SASL_GSSAPI;
+	sasl_offer(&host, " ", &out);
+	assert_slice(buf_slice(&out), " LOGIN");
+	buf_clear(&out);
+	host.types = 0;
 	sasl_offer(&host, " ", &out);
 	assert_slice(buf_slice(&out), "");
 	assert_null(sasl_find(SLICE("PLAIN"), &host));

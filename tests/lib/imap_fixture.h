@@ -40,6 +40,7 @@ static inline int server_begin(void **state)
 {
 	static const struct store_host setup = { .store = server_store,
 		.login = server_login,
+		.find = server_find,
 		.charsets = charsets,
 		.quota = find_quota,
 		.notify = notify,

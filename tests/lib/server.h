@@ -43,6 +43,7 @@ struct store *server_store(void *worker);
 struct store *server_store_new(void);
 enum login_answer server_login(void *worker, slice name, slice password, struct deadline deadline,
     int64_t *account_out, struct error *error);
+bool server_find(void *worker, slice name, struct login_account *account_out, struct error *error);
 /* Wakes whoever watches this key. */
 void server_notice(uint64_t key);
 

@@ -33,12 +33,13 @@ static enum login_answer host_login(void *worker, slice name, slice password,
 	return slice_eq(name, SLICE("a")) ? LOGIN_RIGHT : LOGIN_WRONG;
 }
 
-static bool host_find(void *worker, slice name, int64_t *account_out, struct error *error)
+static bool host_find(
+    void *worker, slice name, struct login_account *account_out, struct error *error)
 {
 	(void)worker;
 	(void)name;
 	(void)error;
-	*account_out = 0;
+	*account_out = (struct login_account){ 0 };
 	return true;
 }
 

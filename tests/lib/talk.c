@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "lib/unit.h"
 #include "net/internal.h"
+#include "net/layer.h"
 
 struct talk {
 	long left;
@@ -93,6 +94,22 @@ static struct gate *gate_of(const struct session *s, slice line)
 }
 
 /* LIST */
+/* A layer that anybody can break: each octet but its lowest bit. */
+static bool turn_bits(void *context, slice octets, struct buf *out)
+{
+	(void)context;
+	for (size_t i = 0; i < octets.n; i++)
+		buf_addc(out, (char)(octets.p[i] ^ 1));
+	return slice_find(octets, '\x7f') == octets.n;
+}
+
+static void nothing_to_free(void *context)
+{
+	(void)context;
+}
+
+static const struct session_layer talk_layer = { turn_bits, turn_bits, nothing_to_free, 100, NULL };
+
 static enum turn answer(struct session *s, slice line)
 {
 	struct talk *t = s->state;
@@ -108,6 +125,11 @@ static enum turn answer(struct session *s, slice line)
 		t->literal = false;
 		session_want_line(s, 100);
 		buf_addf(&s->out, "took %zu\r\n", line.n);
+	} else if (slice_eq(line, SLICE("layer"))) {
+		session_set_layer(s, &talk_layer);
+		buf_adds(&s->out, "layered\r\n");
+	} else if (slice_starts(line, SLICE("long "))) {
+		buf_addf(&s->out, "%zu octets\r\n", line.n);
 	} else if (slice_starts(line, SLICE("echo "))) {
 		buf_addf(&s->out, "%.*s\r\n", SLICE_ARG(slice_from(line, 5)));
 	} else if (slice_starts(line, SLICE("many ")) &&
@@ -161,6 +183,12 @@ static enum turn frame(struct session *s, slice line)
 	return turn;
 }
 
+/* Lines that begin so may have a hundred thousand octets. */
+static size_t longest(struct session *s, slice begun)
+{
+	return slice_starts(begun, SLICE("long ")) ? 100000 : 0;
+}
+
 static enum turn oversized(struct session *s)
 {
 	buf_adds(&s->out, "too long\r\n");
@@ -209,6 +237,7 @@ static const struct protocol talk_protocol = { .name = "talk",
 	.frame = frame,
 	.gate = gate_of,
 	.oversized = oversized,
+	.longest = longest,
 	.more = more,
 	.resume = resume,
 	.notice = notice,

@@ -1,2 +1,2 @@
 """Gives the tests of this folder their servers."""
-from fixtures import new_server, server  # noqa: F401
+from fixtures import active_directory, new_server, server  # noqa: F401

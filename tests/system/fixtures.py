@@ -2,6 +2,7 @@
 import pytest
 
 import hauberk
+import samba_ad
 
 
 # The sanitizer build finds faults of memory; only the release build has the whole sandbox.
@@ -34,3 +35,13 @@ def new_server():
     finally:
         for one in made:
             one.kill()
+
+
+@pytest.fixture(scope="session")
+def active_directory():
+    """The one domain controller of a run: provisioning takes seconds."""
+    domain = samba_ad.SambaAD()
+    try:
+        yield domain
+    finally:
+        domain.stop()

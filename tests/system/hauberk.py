@@ -196,10 +196,14 @@ def setting_names():
     source = (ROOT / "src/main/conf_rows.c").read_text()
     limits = re.findall(r'(?m)^\t\{ group "(\w+)"', (ROOT / "src/main/conf.h").read_text())
     assert len(limits) == 6
+    macros = {"CONF_LIMIT_ROWS": limits}
+    for macro, body in re.findall(r"(?m)^#define (\w+_ROWS)\(prefix.*\n((?:.*\\\n)*.*)", source):
+        macros[macro] = re.findall(r'\{ prefix "(\w+)"', body)
     tables = []
     for table in source.split("_rows[] = {")[1:]:
-        rows = re.findall(r'(?m)^\t(?:CONF_LIMIT_ROWS\("([\w.]*)"|\{ "([\w.]+)", CONF_)', table)
-        tables.append([n for group, name in rows for n in ([name] if name else [group + l for l in limits])])
+        rows = re.findall(r'(?m)^\t(?:(\w+_ROWS)\("([\w.]*)"|\{ "([\w.]+)", CONF_)', table)
+        tables.append([n for macro, group, name in rows
+                       for n in ([name] if name else [group + l for l in macros[macro]])])
     return tables
 
 

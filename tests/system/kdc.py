@@ -26,7 +26,7 @@ CLIENT_CONF = """
   udp_preference_limit = 1
 [realms]
   {realm} = {{
-    kdc = 127.0.0.1:{port}
+    kdc = {address}:{port}
   }}
 """
 
@@ -54,28 +54,102 @@ print(base64.b64encode(gssapi.SecurityContext(name=name, usage="initiate", mech=
 """
 
 
-class Kdc:
-    """Users get the password NAME-pw. What is made here can be read by the user of the tests' servers."""
+@contextlib.contextmanager
+def environment_of(environment):
+    """This process has that environment for the libraries that it uses."""
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
-    def __init__(self, realm=REALM, host="localhost", users=("ann", "bob")):
-        self.realm, self.host = realm, host
+
+def behind(age):
+    """The environment of a process whose clock is so far behind, as "10m", or ahead, as "+10m"."""
+    # Not by the program faketime, which stays between a process and who ends it.
+    return {"LD_PRELOAD": str(next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))),
+            "FAKETIME": age if age.startswith("+") else f"-{age}"}
+
+
+class Realm:
+    """What users and services of any realm do. Users get the password NAME-pw; what is made here can be read by the
+    user of the tests' servers."""
+
+    def __init__(self, realm, host, address, port):
+        self.realm, self.host, self.address, self.port = realm, host, address, port
         self.folder = hauberk.new_folder()
-        self.port = hauberk.free_ports(1)[0]
         self.conf = self.folder / "krb5.conf"
-        self.process = None
-        for name, text in (("krb5.conf", CLIENT_CONF), ("kdc.conf", KDC_CONF)):
-            (self.folder / name).write_text(text.format(realm=realm, port=self.port, folder=self.folder))
-        self.environment = {**os.environ, "KRB5_CONFIG": str(self.conf), "PATH": PATH,
-                            "KRB5_KDC_PROFILE": str(self.folder / "kdc.conf")}
-        self.run("kdb5_util", "create", "-s", "-P", "master", "-r", realm)
-        self.admin(*(f"addprinc -pw {user}-pw {user}" for user in users),
-                   *(f"addprinc -randkey {self.service(name)}" for name in SERVICES))
+        self.conf.write_text(CLIENT_CONF.format(realm=realm, address=address, port=port))
+        self.environment = {**os.environ, "KRB5_CONFIG": str(self.conf), "PATH": PATH}
 
-    def run(self, *words, text=None, environment=None):
-        done = subprocess.run(words, input=text, text=True, capture_output=True, timeout=30,
+    def run(self, *words, text=None, environment=None, seconds=30):
+        done = subprocess.run(words, input=text, text=True, capture_output=True, timeout=seconds,
                               env=environment or self.environment)
         assert done.returncode == 0, (words, done.stdout, done.stderr)
         return done.stdout
+
+    def service(self, name, host=None):
+        return f"{name}/{host or self.host}"
+
+    # ---- keys ----
+
+    def merge(self, parts, file):
+        merged = self.folder / file
+        merged.unlink(missing_ok=True)
+        self.run("ktutil", text="".join(f"rkt {part}\n" for part in parts) + f"wkt {merged}\nq\n")
+        merged.chmod(0o600)
+        if os.geteuid() == 0:
+            os.chown(merged, 65534, 65534)
+        return merged
+
+    # ---- tickets ----
+
+    def logged_on(self, user, *options):
+        """This process is that user for the libraries that it uses."""
+        return environment_of(self.ticket(user, *options))
+
+    def ticket(self, user, *options):
+        """The environment of somebody who has logged on."""
+        cache = self.folder / f"ccache.{user}"
+        environment = {**self.environment, "KRB5CCNAME": f"FILE:{cache}"}
+        self.run("kinit", *options, user, text=f"{user}-pw\n", environment=environment)
+        return environment
+
+    def old_token(self, service, age, *options):
+        """A token made by a client whose clock, and whose KDC's, was so far behind, as "10m"."""
+        environment = {**self.environment, **behind(age), "KRB5CCNAME": f"FILE:{self.folder}/ccache.old"}
+        self.stop()
+        self.start(behind(age))
+        try:
+            self.run("kinit", *options, "ann", text="ann-pw\n", environment=environment)
+            self.run("kvno", self.service(service), environment=environment)
+            token = self.run("/usr/bin/python3", "-c", TOKEN, service, self.host, environment=environment)
+        finally:
+            self.stop()
+            self.start()
+        return base64.b64decode(token)
+
+    def service_ticket(self, environment, name, host=None):
+        """Asks for one; its encryption type, as klist tells it."""
+        self.run("kvno", self.service(name, host), environment=environment)
+        lines = self.run("klist", "-e", environment=environment).splitlines()
+        place = [i for i, line in enumerate(lines) if self.service(name, host) + "@" in line][-1]
+        return lines[place + 1].split("tkt)")[-1].split(",")[-1].strip()
+
+
+class Kdc(Realm):
+    """A KDC of MIT: made in a moment."""
+
+    def __init__(self, realm=REALM, host="localhost", users=("ann", "bob")):
+        super().__init__(realm, host, "127.0.0.1", hauberk.free_ports(1)[0])
+        self.process = None
+        (self.folder / "kdc.conf").write_text(KDC_CONF.format(realm=realm, port=self.port, folder=self.folder))
+        self.environment["KRB5_KDC_PROFILE"] = str(self.folder / "kdc.conf")
+        self.run("kdb5_util", "create", "-s", "-P", "master", "-r", realm)
+        self.admin(*(f"addprinc -pw {user}-pw {user}" for user in users),
+                   *(f"addprinc -randkey {self.service(name)}" for name in SERVICES))
 
     def admin(self, *commands):
         """Commands of kadmin.local, which tells failures in its text only."""
@@ -84,9 +158,6 @@ class Kdc:
         wrong = [line for line in done.stderr.splitlines() if "while" in line]
         assert done.returncode == 0 and not wrong, (commands, done.stdout, done.stderr)
         return done.stdout
-
-    def service(self, name, host=None):
-        return f"{name}/{host or self.host}"
 
     # ---- life ----
 
@@ -108,8 +179,6 @@ class Kdc:
             self.process.wait(20)
             self.process = None
 
-    # ---- keys ----
-
     def new_keys(self, name, enctypes=(AES,)):
         """The next version of a service's keys, of these encryption types only."""
         self.admin(f'change_password -randkey -e "{",".join(e + ":normal" for e in enctypes)}" {self.service(name)}')
@@ -122,56 +191,3 @@ class Kdc:
             parts[-1].unlink(missing_ok=True)
             self.admin(f"ktadd -k {parts[-1]} -norandkey {self.service(name)}")
         return self.merge(parts, file)
-
-    def merge(self, parts, file):
-        merged = self.folder / file
-        merged.unlink(missing_ok=True)
-        self.run("ktutil", text="".join(f"rkt {part}\n" for part in parts) + f"wkt {merged}\nq\n")
-        merged.chmod(0o600)
-        if os.geteuid() == 0:
-            os.chown(merged, 65534, 65534)
-        return merged
-
-    # ---- tickets ----
-
-    @contextlib.contextmanager
-    def logged_on(self, user, *options):
-        """This process is that user for the libraries that it uses."""
-        before = dict(os.environ)
-        os.environ.update(self.ticket(user, *options))
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-    def ticket(self, user, *options):
-        """The environment of somebody who has logged on."""
-        cache = self.folder / f"ccache.{user}"
-        environment = {**self.environment, "KRB5CCNAME": f"FILE:{cache}"}
-        self.run("kinit", *options, user, text=f"{user}-pw\n", environment=environment)
-        return environment
-
-    def old_token(self, service, age, *options):
-        """A token made by a client whose clock, and whose KDC's, was so far behind, as "10m"."""
-        # Not by the program faketime, which stays between a process and who ends it.
-        behind = {"LD_PRELOAD": str(next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))),
-                  "FAKETIME": f"-{age}"}
-        environment = {**self.environment, **behind, "KRB5CCNAME": f"FILE:{self.folder}/ccache.old"}
-        self.stop()
-        self.start(behind)
-        try:
-            self.run("kinit", *options, "ann", text="ann-pw\n", environment=environment)
-            self.run("kvno", self.service(service), environment=environment)
-            token = self.run("/usr/bin/python3", "-c", TOKEN, service, self.host, environment=environment)
-        finally:
-            self.stop()
-            self.start()
-        return base64.b64decode(token)
-
-    def service_ticket(self, environment, name, host=None):
-        """Asks for one; its encryption type, as klist tells it."""
-        self.run("kvno", self.service(name, host), environment=environment)
-        lines = self.run("klist", "-e", environment=environment).splitlines()
-        place = [i for i, line in enumerate(lines) if self.service(name, host) + "@" in line][-1]
-        return lines[place + 1].split("tkt)")[-1].split(",")[-1].strip()

@@ -129,10 +129,11 @@ def test_what_show_prints_is_taken_as_it_is(conf):
 COMMANDS = {
     "serve": (), "status": (), "version": (), "config": ("check", "show"),
     "domain": ("add", "list", "remove", "quota"),
-    "account": ("add", "list", "passwd", "enable", "disable", "remove", "quota"),
+    "account": ("add", "list", "passwd", "enable", "disable", "remove", "quota", "grant", "revoke", "delegates"),
     "alias": ("add", "list", "remove", "senders"),
     "access": ("deny", "allow", "change", "list", "remove", "test"),
-    "tls": ("check",),
+    "policy": ("check", "fmt", "run", "explain"),
+    "kerberos": ("check", "guide"), "tls": ("check",), "dns": ("query", "check"), "spf": ("check",),
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import hauberk
 import kdc as kerberos
-from tickets import Ticket, authenticate, is_welcome, is_wrong, refusals
+from tickets import Begun, Ticket, authenticate, is_welcome, is_wrong, refusals
 
 
 @pytest.fixture
@@ -42,19 +42,6 @@ def offers(server, service):
 
 def warnings(server):
     return [line for line in server.log().splitlines() if " keytab.warning " in line]
-
-
-class Begun:
-    """A client that made its first token long ago."""
-
-    def __init__(self, ticket):
-        self.ticket, self.first = ticket, ticket.step(b"")
-
-    def step(self, challenge):
-        if self.first is None:
-            return self.ticket.step(challenge)
-        first, self.first = self.first, None
-        return first
 
 
 @pytest.mark.parametrize("build", ["ASAN", "RELEASE"])

@@ -1,4 +1,5 @@
 """Limits that all processes of a server keep together: connections and failed logins of an address."""
+import base64
 import os
 import signal
 
@@ -110,3 +111,64 @@ def test_failed_logins_of_an_address_are_counted_over_all_protocols_and_processe
         assert client.noop()[0] == "OK"
     counts = [int(r.get("refused", 0)) for r in limited.status()]
     assert sum(counts) == 12
+
+
+ELSEWHERE = [f"127.0.{i}.1" for i in range(2, 12)]
+
+
+@pytest.fixture
+def throttled():
+    server = hauberk.Server(settings='''auth: { maxFailures = 100; accountMaxFailures = 5; networkMaxFailures = 8;
+        failureWindow = "30 min"; }; smtp: { xclientFrom = "127.0.0.1"; };''')
+    try:
+        yield server.start().populate("ann", "bob", "carol")
+        server.stop()
+    finally:
+        server.kill()
+
+
+def log_in_from(server, address, name, password, mechanism="PLAIN"):
+    """What SMTP says to a login from that address."""
+    with server.raw("smtps") as raw:
+        raw.starttls()
+        raw.reply()
+        raw.say("EHLO c.example")
+        assert raw.say(f"XCLIENT ADDR={address}").startswith("220")
+        raw.say("EHLO c.example")
+        if mechanism == "PLAIN":
+            return raw.say("AUTH PLAIN " + hauberk.plain_token(name, password))
+        first = base64.b64encode(f"n,,n={name},r=abcdefgh".encode()).decode()
+        return raw.say(f"AUTH {mechanism} {first}")
+
+
+def test_wrong_passwords_of_an_account_are_counted_wherever_they_come_from(throttled):
+    for address in ELSEWHERE[:5]:
+        assert log_in_from(throttled, address, "ann@example.org", "wrong").startswith("535")
+    said = log_in_from(throttled, ELSEWHERE[6], "Ann@Example.Org", PASSWORD)
+    assert said.startswith("454 4.7.0") and "too many failed logins for this account" in said
+    said = log_in_from(throttled, ELSEWHERE[6], "ann@example.org", "", "SCRAM-SHA-256")
+    assert "too many failed logins for this account" in said
+    assert "auth.accountMaxFailures" in throttled.log()
+    # Nobody else waits, and a guard that says no is no sign that auth is not well.
+    for _ in range(20):
+        log_in_from(throttled, ELSEWHERE[7], "ann@example.org", PASSWORD)
+    assert log_in_from(throttled, ELSEWHERE[7], "bob@example.org", PASSWORD).startswith("235")
+    assert "gate.shut" not in throttled.log()
+
+
+def test_names_that_nobody_has_are_not_counted_as_accounts(throttled):
+    for address in ELSEWHERE[:6]:
+        assert log_in_from(throttled, address, "nobody@example.org", "wrong").startswith("535")
+    assert log_in_from(throttled, ELSEWHERE[6], "nobody@example.org", "wrong").startswith("535")
+
+
+def test_failed_logins_of_a_network_are_counted(throttled):
+    for i in range(8):
+        assert log_in_from(throttled, f"198.51.100.{i + 1}", f"no{i}@example.org", "wrong").startswith("535")
+    said = log_in_from(throttled, "198.51.100.99", "ann@example.org", PASSWORD)
+    assert "too many failed logins from your network" in said
+    assert log_in_from(throttled, "198.51.101.1", "ann@example.org", PASSWORD).startswith("235")
+    for i in range(8):
+        log_in_from(throttled, f"IPV6:2001:db8:7:{i}::1", f"no{i}@example.org", "wrong")
+    assert "from your network" in log_in_from(throttled, "IPV6:2001:db8:7:ff::1", "carol@example.org", PASSWORD)
+    assert log_in_from(throttled, "IPV6:2001:db8:8::1", "carol@example.org", PASSWORD).startswith("235")

@@ -107,3 +107,17 @@ def test_a_changed_password_is_not_remembered(new_server):
     with pytest.raises(Exception, match="AUTHENTICATIONFAILED"):
         server.imap(USER)
     server.imap(USER, password="another one").logout()
+
+
+def test_an_account_is_added_with_another_servers_hash(new_server):
+    server = new_server().populate("ann")
+    name = "hashed@example.org"
+    server.must("account", "add", name, "--hash", sha256("elsewhere"))
+    assert server.command("account", "add", name, "--hash", sha256("elsewhere")).returncode == 1
+    server.imap(name, password="elsewhere").logout()
+    refused = server.command("account", "add", "other@example.org", "--hash", "{NOSUCH}abc")
+    assert refused.returncode == 1 and "scheme is not known" in refused.stderr
+    assert "other@example.org" not in server.command("account", "list").stdout
+    for words in (("account", "add", name, "--hash"), ("account", "add", name, "hash", "x"),
+                  ("account", "add", name, "--hash", "")):
+        assert server.command(*words).returncode == 2

@@ -25,6 +25,29 @@ class Ticket:
         return self.context.wrap(bytes([self.layer, 0, 0, 0]) + self.authorize_as.encode(), False).message
 
 
+class Same:
+    """A client that sends what it was given."""
+
+    def __init__(self, token):
+        self.token = token
+
+    def step(self, _):
+        return self.token
+
+
+class Begun:
+    """A client that made its first token long ago."""
+
+    def __init__(self, ticket):
+        self.ticket, self.first = ticket, ticket.step(b"")
+
+    def step(self, challenge):
+        if self.first is None:
+            return self.ticket.step(challenge)
+        first, self.first = self.first, None
+        return first
+
+
 def connect(server, service):
     """A raw connection with TLS on which that protocol's AUTH may be said."""
     raw = server.raw(PORTS[service])
@@ -48,7 +71,7 @@ def connect(server, service):
 def answer(raw, service):
     """(challenge, None) or (None, the last word)."""
     line = raw.reply() if service == "smtp" else raw.line()
-    while service == "imap" and line.startswith("* "):
+    while service == "imap" and line.startswith("* ") and not line.startswith("* BAD"):
         line = raw.line()
     if line.startswith(("+ ", "334")):
         return base64.b64decode(line.split(" ", 1)[1] if " " in line else ""), None
@@ -88,4 +111,4 @@ def refusals(server):
     return [line.split(" code=")[1].split()[0] for line in server.log().splitlines() if " kerberos.refused " in line]
 
 
-__all__ = ["Ticket", "authenticate", "connect", "hauberk", "is_welcome", "is_wrong", "refusals"]
+__all__ = ["Begun", "Same", "Ticket", "authenticate", "connect", "hauberk", "is_welcome", "is_wrong", "refusals"]
