@@ -1,12 +1,17 @@
 /* hauberk policy: checks policies, lays them out, plays sessions against them, explains names. */
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "main/command.h"
+#include "main/open.h"
 #include "main/policy_run.h"
+#include "policy/files.h"
 #include "script/policy/fmt.h"
-#include "smtp/policy_host.h"
+#include "policy/tables.h"
 
 #define BODY_CHUNK_STEPS 100000
 
@@ -235,9 +240,94 @@ static int explain(const char *name)
 	return !found;
 }
 
+/* ---- versions ---- */
+
+/* Who says it, for the history; the server adds the uid that it knows by itself. */
+static char *who(void)
+{
+	static char name[100];
+	const char *sudo = getenv("SUDO_USER");
+	const struct passwd *user = getpwuid(getuid());
+
+	snprintf(name, sizeof name, "%s", sudo && *sudo ? sudo : user ? user->pw_name : "somebody");
+	return name;
+}
+
+/* All files that the policy reads, in a memory file; -1: it was said why not. */
+static int gather(const char *path)
+{
+	struct job j;
+	struct policy_files files;
+	struct error error;
+	int fd = -1;
+
+	job_begin(&j, false);
+	files_begin(&files, j.arena);
+	uint32_t file = job_read(&j, path);
+	bool ok = file != UINT32_MAX &&
+	    files_add(&files, slice_of(path), j.sources.files[file].text, &error);
+	j.sources.read = files_record;
+	j.sources.context = &files;
+	struct policy_limits limits = { VM_STEPS, BODY_CHUNK_STEPS, 1u << ON_BODY_CHUNK };
+	if (ok && !policy_compile(&j.host, &j.sources, file, &limits)) {
+		sources_print(&j.sources, false, &j.out);
+		ok = false;
+	}
+	if (ok && (fd = open_sealed(buf_slice(&files.text), "policy", &error)) < 0)
+		fprintf(stderr, "hauberk policy: %s\n", error.why);
+	job_end(&j);
+	return fd;
+}
+
+static int activate(const char *conf, const char *path, const char *why)
+{
+	char *words[] = { "policy", "activate", who(), (char *)why };
+	int fd = gather(path);
+
+	if (fd < 0)
+		return 1;
+	int status = client_command_file(conf, 4, words, fd);
+	close(fd);
+	return status;
+}
+
+/* What needs the running server; -1: it is none of these words. */
+static int run_version(int argc, char **argv)
+{
+	const char *conf, *why = NULL, *verb = argc > 1 ? argv[1] : "";
+	static const char *const verbs[] = { "activate", "deactivate", "history", "rollback",
+		"show" };
+	size_t i = 0;
+
+	while (i < 5 && strcmp(verb, verbs[i]) != 0)
+		i++;
+	if (i == 5)
+		return -1;
+	if (!command_conf_path(&argc, argv, &conf))
+		return command_wrong(&command_policy, "-c wants a file", NULL);
+	if (!command_option(&argc, argv, "--why", &why))
+		return command_wrong(&command_policy, "--why wants a text", NULL);
+	bool reads = i == 2 || i == 4;
+	if (reads == (why != NULL))
+		return command_wrong(
+		    &command_policy, reads ? "this wants no reason" : "say why: --why TEXT", verb);
+	if (i == 0 && argc == 3)
+		return activate(conf, argv[2], why);
+	if (i == 2 ? argc != 2 : i == 1 ? argc != 2 : i == 0 || argc > 3)
+		return command_wrong(&command_policy, "this wants other words", verb);
+	if (reads)
+		return client_command(conf, argc, argv, (slice){ 0 });
+	char *words[] = { "policy", argv[1], who(), (char *)why, argc > 2 ? argv[2] : NULL };
+	return client_command(conf, argc > 2 ? 5 : 4, words, (slice){ 0 });
+}
+
 static int run(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
+	int status = run_version(argc, argv);
+
+	if (status >= 0)
+		return status;
 
 	if (strcmp(verb, "check") == 0 && argc > 2)
 		return check(argc - 1, argv + 1);
@@ -247,8 +337,7 @@ static int run(int argc, char **argv)
 		return run_session(argv[2], argv[4]);
 	if (strcmp(verb, "explain") == 0 && argc == 3)
 		return explain(argv[2]);
-	return command_wrong(
-	    &command_policy, "say check, fmt, run or explain, and what", *verb ? verb : NULL);
+	return command_wrong(&command_policy, "say what to do with a policy", *verb ? verb : NULL);
 }
 
 const struct command command_policy = { "policy",
@@ -257,9 +346,17 @@ const struct command command_policy = { "policy",
 	"       hauberk policy fmt FILE\n"
 	"       hauberk policy run FILE --session FILE\n"
 	"       hauberk policy explain NAME\n"
+	"       hauberk policy activate FILE --why TEXT [-c FILE]\n"
+	"       hauberk policy deactivate --why TEXT [-c FILE]\n"
+	"       hauberk policy history [-c FILE]\n"
+	"       hauberk policy show [VERSION] [-c FILE]\n"
+	"       hauberk policy rollback [VERSION] --why TEXT [-c FILE]\n"
 	"\n"
 	"check says every mistake with file, line and column, where each rule is placed, the most steps of\n"
 	"every event, and plays the tests of the policy. fmt lays the file out anew; comments stay. run plays\n"
 	"a session and prints what each step did. Nothing is asked of the network. Status 1: mistakes, or a\n"
-	"test or session that failed.\n",
+	"test or session that failed. activate checks the file, plays its tests, and makes it the next version,\n"
+	"with who, when and why: the running server takes it whole, or keeps what it had. Its imports and the\n"
+	"files of its tables go along. rollback makes an older version (the one before, unless VERSION is said)\n"
+	"the next one; deactivate leaves none.\n",
 	run };

@@ -13,6 +13,8 @@ struct command_request {
 	slice words[COMMAND_WORDS];
 	int count;
 	slice secret;
+	int file;     /* a descriptor that came along; -1: none */
+	unsigned uid; /* whose command it is */
 };
 
 void control_init(struct peers *peers);

@@ -3,7 +3,7 @@
 #define MAIN_POLICY_PLAY_H
 
 #include "main/policy_run.h"
-#include "smtp/policy_host.h"
+#include "policy/tables.h"
 
 #define CALLS_MAX  256 /* actions of a step that are kept */
 #define FIELDS_MAX 1000

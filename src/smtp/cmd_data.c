@@ -42,6 +42,9 @@ struct reply data_chunk(struct session *s, slice chunk)
 	if (result != DATA_BARE)
 		tx_add(s, buf_slice(&content));
 	buf_free(&content);
+	struct reply over = tx_over(s);
+	if (over.code)
+		return over;
 	switch (result) {
 	case DATA_MORE:
 		return (struct reply){ 0 };

@@ -61,7 +61,7 @@ static void received_write(const struct session *s, struct buf *out)
 	protocol_write(s, out);
 	buf_addf(out, " id %s.%u", s->id, smtp->messages + 1);
 	/* One recipient only: what is said of several tells each of the blind copies. */
-	if (tx->accepted == 1)
+	if (tx->accepted == 1 && tx->recipient_count)
 		buf_addf(out, "\r\n\tfor <%.*s>", SLICE_ARG(tx->recipients[0].address));
 	buf_adds(out, ";\r\n\t");
 	now_write(out);

@@ -132,7 +132,7 @@ COMMANDS = {
     "account": ("add", "list", "passwd", "enable", "disable", "remove", "quota", "grant", "revoke", "delegates"),
     "alias": ("add", "list", "remove", "senders"),
     "access": ("deny", "allow", "change", "list", "remove", "test"),
-    "policy": ("check", "fmt", "run", "explain"),
+    "policy": ("check", "fmt", "run", "explain", "activate", "deactivate", "history", "show", "rollback"),
     "kerberos": ("check", "guide"), "tls": ("check",), "dns": ("query", "check"), "spf": ("check",),
 }
 

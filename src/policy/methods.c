@@ -1,5 +1,5 @@
 /* The events and methods of policies. */
-#include "smtp/policy_host.h"
+#include "policy/tables.h"
 
 #define RECEIVING  "SMTP Receiving"
 #define PROCESSING "Processing"
@@ -38,21 +38,22 @@ static const struct policy_event events[] = {
 		    100                                                                            \
 	}
 #define ACTION(name, params, events, meaning, example)                                             \
+	LATER(name, params, events, meaning, example, NULL)
+#define LATER(name, params, events, meaning, example, engine)                                      \
 	{                                                                                          \
-		name, METHOD_ACTION, params, "", events, "", meaning, example, NULL, NULL, 10      \
+		name, METHOD_ACTION, params, "", events, "", meaning, example, engine, NULL, 10    \
 	}
 
 #define AUTHENTICATION "sender authentication"
-#define RESOLVER       "the resolver"
 
 static const struct policy_method own[] = {
 	CHECK("checkSPF", "", "SPFResult SPFExplanation SPFHeloResult SPFPrefix", "M R H D",
 	    "may this client send for the sender's domain (RFC 7208)?", "checkSPF() == \"fail\"",
-	    AUTHENTICATION),
+	    NULL),
 	CHECK("checkReverseDNS", "", "reverseDNSResult", "C-D",
-	    "does the client's name lead back to it?", "checkReverseDNS() == \"noPTR\"", RESOLVER),
+	    "does the client's name lead back to it?", "checkReverseDNS() == \"noPTR\"", NULL),
 	CHECK("checkDNSBL", "DNSBLServer string?@!", "DNSBLResult DNSBLExplanation", "C-D",
-	    "is the client listed in a zone?", "checkDNSBL(\"zen.example.net\") != \"\"", RESOLVER),
+	    "is the client listed in a zone?", "checkDNSBL(\"zen.example.net\") != \"\"", NULL),
 	CHECK("checkDKIM", "", "DKIMResult DKIMDomains DKIMReplayCount", "D P",
 	    "are its signatures good (RFC 6376)?", "checkDKIM() != \"pass\"", AUTHENTICATION),
 	CHECK("checkDomainKeys", "", "DomainKeysResult", "D P", "the older signature (RFC 4870)",
@@ -67,7 +68,7 @@ static const struct policy_method own[] = {
 	    "greylisting"),
 	CHECK("checkRate", "key string, period duration", "rateCount", "C-D P L",
 	    "calls with this key in the last period, this one included",
-	    "checkRate(\"%remoteSmtpIp%\", 1h) > 100", "rate stores"),
+	    "checkRate(\"%remoteSmtpIp%\", 1h) > 100", NULL),
 	CHECK("executeFilters", "pattern string!", "filterResult filterName", "D P",
 	    "runs the defined filters whose name matches, in order of priority",
 	    "executeFilters(\"av-*\") == \"match\"", "filters"),
@@ -94,22 +95,24 @@ static const struct policy_method own[] = {
 	    "call(redirectTo, \"quarantine@example.org\");"),
 	ACTION("archiveTo", "rcpt address+", "M R H D P", "a silent extra copy as received",
 	    "call(archiveTo, \"archive@example.org\");"),
-	ACTION("addFilter", "name string!, socket string!", "C-D",
+	LATER("addFilter", "name string!, socket string!", "C-D",
 	    "declares a milter for this message",
-	    "call(addFilter, \"dlp\", \"inet://127.0.0.1:1981\");"),
-	ACTION("skipFilters", "pattern string!", "C-D P",
-	    "active filters with such names are left out", "call(skipFilters, \"spam-*\");"),
+	    "call(addFilter, \"dlp\", \"inet://127.0.0.1:1981\");", "the filter chain"),
+	LATER("skipFilters", "pattern string!", "C-D P",
+	    "active filters with such names are left out", "call(skipFilters, \"spam-*\");",
+	    "the filter chain"),
 	ACTION("fileInto", "folder string!", "R D P", "the folder of local delivery, before Sieve",
 	    "call(fileInto, \"Junk\");"),
 	ACTION("setFlag", "flag string!", "R D P", "a flag at local delivery, before Sieve",
 	    "call(setFlag, \"$Junk\");"),
-	ACTION("appendText", "text string", "D P", "a disclaimer",
-	    "call(appendText, \"Sent by Example.\");"),
-	ACTION("signMessage", "domain string!, selector string!", "P L",
-	    "DKIM, after all other changes", "call(signMessage, \"example.org\", \"s1\");"),
-	ACTION("notify", "rcpt address!, text string", "D P F T",
+	LATER("appendText", "text string", "D P", "a disclaimer",
+	    "call(appendText, \"Sent by Example.\");", "the filter chain"),
+	LATER("signMessage", "domain string!, selector string!", "P L",
+	    "DKIM, after all other changes", "call(signMessage, \"example.org\", \"s1\");",
+	    "the signing module"),
+	LATER("notify", "rcpt address!, text string", "D P F T",
 	    "one short message, at most 1 per rule and hour",
-	    "call(notify, \"admin@example.org\", \"virus %virusName%\");"),
+	    "call(notify, \"admin@example.org\", \"virus %virusName%\");", "sending"),
 	ACTION("log", "level {debug info warning error}, text string", "all", "a line of the log",
 	    "call(log, \"info\", \"%ehloHost%\");"),
 	{ "header", METHOD_FUNCTION, "name const", "", "H-T", "string p",

@@ -1,5 +1,5 @@
 /* The variables of policies. Columns: policy.h, struct policy_variable. */
-#include "smtp/policy_host.h"
+#include "policy/tables.h"
 
 #include "base/log.h"
 
