@@ -31,7 +31,9 @@ struct task {
 	size_t recipient;
 	bool before; /* done when the question came */
 	enum outcome outcome;
-	char *why; /* unless done */
+	char *why;     /* unless done */
+	slice mailbox; /* where it is now; empty: it was there before */
+	uint32_t uid;
 };
 
 /* A message as it goes to the store: with the line that delivery adds, and parsed. */

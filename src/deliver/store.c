@@ -9,6 +9,7 @@
 #include "directory/quota.h"
 #include "proc/shared.h"
 #include "proc/stats.h"
+#include "trace/trace.h"
 
 static uint64_t account_of(const struct task *task)
 {
@@ -68,7 +69,7 @@ static void say_changed(const struct store_notice *notices, size_t n)
 	}
 }
 
-static void settle_stored(struct task *task, const struct store_result *result)
+static void settle_stored(struct task *task, const struct store_result *result, slice mailbox)
 {
 	const struct job *job = task->job;
 
@@ -80,6 +81,8 @@ static void settle_stored(struct task *task, const struct store_result *result)
 	if (result->outcome != STORE_STORED)
 		return;
 	stats_count(STAT_DELIVERED, 1);
+	task->uid = result->uid;
+	task->mailbox = mailbox;
 	log_info("delivered", kv_str("q", job->id), kv_num("account", (int64_t)account_of(task)),
 	    kv_num("mailbox", result->mailbox), kv_num("uid", result->uid),
 	    kv_num("ms", (clock_wall_us() - job->envelope.arrived_us) / 1000));
@@ -199,7 +202,7 @@ static bool store_together(struct worker *w, struct task **tasks, size_t n, stru
 	if (!ok)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		settle_stored(tasks[i], &results[i]);
+		settle_stored(tasks[i], &results[i], messages[i].mailbox);
 	upkeep_mark(account);
 	say_changed(notices, notice_count);
 	return true;
@@ -265,7 +268,29 @@ static size_t hold_quarantined(struct task **tasks, size_t n)
 	return left;
 }
 
-void tasks_store(struct worker *w, struct task **all, size_t n)
+/* For whoever asks what became of it. */
+static void note_outcome(const struct task *task)
+{
+	const struct job *job = task->job;
+	slice to = job->envelope.recipients[task->recipient].address;
+	struct trace_id id = {
+		.session = job->envelope.session, .segment = job->segment, .place = job->place
+	};
+	struct trace trace;
+
+	if (!trace_is_on() || (task->outcome == OUTCOME_DONE && !task->mailbox.n))
+		return;
+	trace_begin(&trace);
+	if (task->outcome == OUTCOME_DONE)
+		TRACE(&trace, TRACE_DELIVERED, task->uid, to, task->mailbox);
+	else
+		TRACE(&trace, task->outcome == OUTCOME_LATER ? TRACE_WAITS : TRACE_HELD, 0, to,
+		    slice_of(task->why));
+	trace_write(&id, &trace);
+	trace_free(&trace);
+}
+
+static void store_and_settle(struct worker *w, struct task **all, size_t n)
 {
 	struct task *tasks[BATCH_MOST];
 	struct account account;
@@ -282,4 +307,11 @@ void tasks_store(struct worker *w, struct task **all, size_t n)
 	}
 	store_all(w, tasks, n);
 	tell_quota(w, &account);
+}
+
+void tasks_store(struct worker *w, struct task **tasks, size_t n)
+{
+	store_and_settle(w, tasks, n);
+	for (size_t i = 0; i < n; i++)
+		note_outcome(tasks[i]);
 }

@@ -262,7 +262,7 @@ static int gather(const char *path)
 	int fd = -1;
 
 	job_begin(&j, false);
-	files_begin(&files, j.arena);
+	files_begin(&files);
 	uint32_t file = job_read(&j, path);
 	bool ok = file != UINT32_MAX &&
 	    files_add(&files, slice_of(path), j.sources.files[file].text, &error);
@@ -275,6 +275,7 @@ static int gather(const char *path)
 	}
 	if (ok && (fd = open_sealed(buf_slice(&files.text), "policy", &error)) < 0)
 		fprintf(stderr, "hauberk policy: %s\n", error.why);
+	files_free(&files);
 	job_end(&j);
 	return fd;
 }

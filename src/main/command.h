@@ -20,7 +20,7 @@ struct command {
 
 extern const struct command command_serve, command_status, command_config, command_domain,
     command_account, command_alias, command_access, command_policy, command_kerberos, command_tls,
-    command_dns, command_spf, command_role;
+    command_dns, command_spf, command_trace, command_role;
 
 /* Prints a command's help for --help anywhere (true), else false. */
 bool command_help(const struct command *c, int argc, char **argv);

@@ -88,6 +88,8 @@ const struct conf_row conf_rows[] = {
 	    "file with the keys that validation (DNSSEC) begins with; empty: nothing is validated" },
 	{ "dns.timeout", CONF_TIME, AT(dns_timeout_ms), 100, 60 * SECOND, "5 s", NULL, SMTP,
 	    "how long a question may take" },
+	{ "trace.days", CONF_NUMBER, AT(trace_days), 0, 3650, "30", NULL, SMTP | ROLE_BIT(ROLE_DELIVER) | ROLE_BIT(ROLE_CONTROL),
+	    "for how many days it is kept what happened to each message, for hauberk trace; 0: nothing is kept" },
 	{ "policy.onError", CONF_CHOICE, AT(policy_on_error), 0, 0, "tmpreject", "tmpreject|reject|accept", SMTP,
 	    "how an event of the policy ends that cannot be run to its end: the client is to come again, is refused, or nothing was decided" },
 	{ "policy.deadline", CONF_TIME, AT(policy_deadline_ms), 1 * SECOND, 600 * SECOND, "60 s", NULL, SMTP,

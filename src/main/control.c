@@ -529,6 +529,8 @@ static const struct {
 	{ "policy", "history", policy_history, false },
 	{ "policy", "rollback", policy_rollback, true },
 	{ "policy", "show", policy_show, false },
+	{ "trace", "show", trace_show, false },
+	{ "trace", "forget", trace_forget_address, true },
 	{ "status", NULL, status, false },
 };
 

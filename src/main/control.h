@@ -18,6 +18,10 @@ struct command_request {
 };
 
 void control_init(struct peers *peers);
+/* Where traces are, and for how many days they are kept. */
+void control_trace(const char *folder, int days);
+/* Now and then: removes those that are older. */
+void control_expire(void);
 /* Does the command; its text for people goes to out. The exit status: 0 done, 1 refused. */
 int control_command(struct directory *dir, const struct command_request *request, struct buf *out);
 

@@ -20,6 +20,10 @@ bool access_list(struct work *w);
 bool access_remove(struct work *w);
 bool access_test(struct work *w);
 
+/* control_trace.c */
+bool trace_show(struct work *w);
+bool trace_forget_address(struct work *w);
+
 /* control_policy.c */
 bool policy_activate(struct work *w);
 bool policy_deactivate(struct work *w);

@@ -200,6 +200,7 @@ static void *serve(void *nothing)
 
 		if (poll(&p, 1, HEAL_MS) == 0) {
 			(void)directory_heal(directory, &later);
+			control_expire();
 			continue;
 		}
 		int fd = accept4(control_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -224,7 +225,9 @@ static bool start_control(struct role_start *start, struct error *error)
 	admin_group = group ? group->gr_gid : 0;
 	ask_init(start->peers);
 	control_init(start->peers);
-	sandbox_control(&sandbox, role_path(start, "directory"), start->conf.run_dir);
+	control_trace(role_path(start, "trace"), (int)start->conf.trace_days);
+	sandbox_control(&sandbox, role_path(start, "directory"), start->conf.run_dir,
+	    role_path(start, "trace"));
 	if (!sandbox_lock(&sandbox, error))
 		return false;
 	if (pthread_create(&thread, NULL, serve, NULL))

@@ -23,6 +23,7 @@ static struct dns *dns; /* NULL: none could be opened */
 static void ended(void)
 {
 	spool_stop(conf.spool);
+	policy_stop();
 }
 
 static enum smtp_policy policy_of(const char *word)
@@ -75,7 +76,8 @@ static bool prepare(struct role_start *start, struct error *error)
 		return false;
 	prepare_dns(c);
 	smtp_init(&conf);
-	sandbox_smtp(&sandbox, own, role_path(start, "directory"), dns ? c->dns_trust_anchor : "");
+	sandbox_smtp(&sandbox, own, role_path(start, "directory"), role_path(start, "trace"),
+	    dns ? c->dns_trust_anchor : "");
 	return sandbox_lock(&sandbox, error);
 }
 
@@ -86,8 +88,9 @@ static enum policy_action on_error(const char *word)
 					   : POLICY_TMPREJECT;
 }
 
-static void start_policy(const struct conf *c)
+static void start_policy(struct role_start *start)
 {
+	const struct conf *c = &start->conf;
 	struct policy_settings settings = { .directory = conf.directory,
 		.trusted = c->smtp_relay_from,
 		.hostname = c->hostname,
@@ -98,6 +101,7 @@ static void start_policy(const struct conf *c)
 
 	if (dns)
 		dns_start(dns);
+	role_trace(start);
 	policy_start(&settings);
 }
 
@@ -115,7 +119,7 @@ static bool start_smtp(struct role_start *start, struct error *error)
 	if (!role_tls_start(start, listeners, n, error) || !prepare(start, error))
 		return false;
 	access_rules_start(start);
-	start_policy(&start->conf);
+	start_policy(start);
 	spool_start(conf.spool);
 	spool_reconnect(conf.spool);
 	struct role_sessions sessions = {

@@ -20,12 +20,22 @@ static slice text_of(const struct value *args, unsigned count, unsigned i)
 	return i < count && args[i].kind == VALUE_TEXT ? args[i].text : (slice){ 0 };
 }
 
+static const char *const change_words[] = { [EDIT_ADD] = "addHeader",
+	[EDIT_ADD_MISSING] = "addIfNotExistsHeader",
+	[EDIT_MODIFY] = "modifyHeader",
+	[EDIT_MODIFY_THERE] = "modifyIfExistsHeader",
+	[EDIT_REMOVE_FIRST] = "removeFirstHeader",
+	[EDIT_REMOVE] = "removeHeader",
+	[CHANGE_FOLDER] = "fileInto",
+	[CHANGE_FLAG] = "setFlag" };
+
 static bool change(struct vm *vm, uint64_t kind, slice name, slice value)
 {
 	const struct policy_run *run = vm->host;
 	struct envelope_change c = { .kind = kind, .name = name, .value = value };
 	struct error error;
 
+	TRACE(run->trace, TRACE_CHANGE, 0, slice_of(change_words[kind]), name, value);
 	return run->deeds->change(run->host, &c, &error) ||
 	    vm_fault(vm, arena_str(run->turn, slice_of(error.why)));
 }
@@ -96,6 +106,11 @@ static bool recipient(
 		    kv_str("why", "the address is not known; nothing was done"));
 		return true;
 	}
+	static const char *const words[] = { [RECIPIENT_ADD] = "addRcpt",
+		[RECIPIENT_DISCARD] = "discardRcpt",
+		[RECIPIENT_REDIRECT] = "redirectTo",
+		[RECIPIENT_ARCHIVE] = "archiveTo" };
+	TRACE(run->trace, TRACE_CHANGE, 0, slice_of(words[what]), address, SLICE(""));
 	return run->deeds->recipient(run->host, what, address, &error) ||
 	    vm_fault(vm, arena_str(run->turn, slice_of(error.why)));
 }
@@ -195,8 +210,8 @@ static bool not_built(struct vm *vm, const struct vm_builtin *self, const struct
 	(void)count;
 	if (m->spec->kind != METHOD_CHECK)
 		return vm_fault(vm, arena_printf(run->turn, "%s is not built yet", m->spec->name));
-	log_info("policy.check", kv_str("s", run->session), kv_str("check", m->spec->name),
-	    kv_str("why", "it is not built yet"));
+	TRACE(run->trace, TRACE_CHECK, 0, slice_of(m->spec->name), SLICE(""), SLICE("no answer"),
+	    SLICE("it is not built yet"));
 	check_failed(vm, m);
 	*out = vm->vars[m->outputs[0]];
 	return true;

@@ -37,12 +37,15 @@ void check_failed(struct vm *vm, const struct host_method *method)
 	}
 }
 
-static void say(const struct vm *vm, const char *check, slice of, const char *result, slice why)
+static void say(const struct vm *vm, const char *check, slice of, const char *result, slice why,
+    int64_t began_us)
 {
 	const struct policy_run *run = vm->host;
+	int64_t took = clock_us() - began_us;
 
-	log_info("policy.check", kv_str("s", run->session), kv_str("check", check),
-	    kv_text("of", of), kv_str("result", result), kv_text("why", why));
+	TRACE(run->trace, TRACE_CHECK, took, slice_of(check), of, slice_of(result), why);
+	log_debug("policy.check", kv_str("s", run->session), kv_str("check", check),
+	    kv_text("of", of), kv_str("result", result), kv_text("why", why), kv_num("us", took));
 }
 
 static const struct value *fact(const struct vm *vm, enum fact f)
@@ -116,8 +119,9 @@ static bool check_spf(struct vm *vm, const struct vm_builtin *self, const struct
 	    fact(vm, FACT_remoteSmtpIp)->kind != VALUE_IP)
 		return answer(vm, self, out);
 	q.peer = fact(vm, FACT_remoteSmtpIp)->ip;
+	int64_t began = clock_us();
 	spf_check(&q, &a);
-	say(vm, "checkSPF", a.domain, spf_result_name(a.result), slice_of(a.why));
+	say(vm, "checkSPF", a.domain, spf_result_name(a.result), slice_of(a.why), began);
 	q.sender = SLICE("");
 	spf_check(&q, &helo);
 	set_text(vm, FACT_SPFResult, slice_of(spf_result_name(a.result)));
@@ -184,9 +188,10 @@ static bool check_reverse(struct vm *vm, const struct vm_builtin *self, const st
 	(void)args;
 	(void)count;
 	if (fact(vm, FACT_reverseDNSResult)->kind == VALUE_UNKNOWN && ip->kind == VALUE_IP) {
+		int64_t began = clock_us();
 		const char *result = reverse(vm, &ip->ip, run->turn, &name);
 
-		say(vm, "checkReverseDNS", name, result, SLICE(""));
+		say(vm, "checkReverseDNS", name, result, SLICE(""), began);
 		set_text(vm, FACT_reverseDNSResult, slice_of(result));
 		if (name.n)
 			set_text(vm, FACT_remoteSmtpHost, name);
@@ -225,6 +230,7 @@ static void ask_list(struct vm *vm, slice zone, struct value *result, struct val
 	slice name = listed_name(&fact(vm, FACT_remoteSmtpIp)->ip, zone, run->turn), text;
 	struct dns_answer a, txt;
 	char said[IP_TEXT] = "not listed";
+	int64_t began = clock_us();
 
 	ask(vm, name, DNS_A, run->turn, &a);
 	for (size_t i = 0; i < a.count && result->kind == VALUE_UNKNOWN; i++) {
@@ -240,7 +246,7 @@ static void ask_list(struct vm *vm, slice zone, struct value *result, struct val
 			*explanation = VALUE_TEXT_OF(text);
 	}
 	say(vm, "checkDNSBL", zone, a.result == DNS_FAILED ? "no answer" : said,
-	    a.result == DNS_FAILED ? slice_of(a.why) : SLICE(""));
+	    a.result == DNS_FAILED ? slice_of(a.why) : SLICE(""), began);
 }
 
 static bool find_zone(struct vm *vm, const struct policy_state *state, slice zone)
@@ -301,6 +307,10 @@ static bool check_rate(struct vm *vm, const struct vm_builtin *self, const struc
 	shared_note(key, (int)seconds);
 	vm_set(vm, fact_ids[FACT_rateCount],
 	    VALUE_NUMBER_OF((int64_t)shared_noted(key, (int)seconds) * 1000));
+	TRACE(((const struct policy_run *)vm->host)->trace, TRACE_CHECK, 0, SLICE("checkRate"),
+	    args[0].text,
+	    slice_of(arena_printf(((const struct policy_run *)vm->host)->turn, "%d",
+		shared_noted(key, (int)seconds))));
 	return answer(vm, self, out);
 }
 

@@ -2,15 +2,14 @@
 
 #include "script/policy/policy.h"
 
-static void free_text(void *text)
-{
-	buf_free(text);
-}
-
-void files_begin(struct policy_files *b, struct arena *arena)
+void files_begin(struct policy_files *b)
 {
 	buf_init(&b->text, FILES_OCTETS);
-	arena_defer(arena, free_text, &b->text);
+}
+
+void files_free(struct policy_files *b)
+{
+	buf_free(&b->text);
 }
 
 bool files_add(struct policy_files *b, slice name, slice content, struct error *error)

@@ -2,7 +2,7 @@
  * files: all files of a policy (itself, what it imports, its tables' files) as one text, the policy first.
  *
  *     struct policy_files b;
- *     files_begin(&b, arena);
+ *     files_begin(&b);
  *     sources_begin(&sources, arena, files_record, &b);        (what is read is put into it)
  *     ...
  *     sources_begin(&sources, arena, files_read, &b);          (elsewhere: it is read from it)
@@ -18,7 +18,8 @@ struct policy_files {
 	struct buf text; /* each file: "NAME-OCTETS CONTENT-OCTETS\n", name, content */
 };
 
-void files_begin(struct policy_files *b, struct arena *arena);
+void files_begin(struct policy_files *b);
+void files_free(struct policy_files *b);
 /* Adds a file; false and error: it is too much. */
 bool files_add(struct policy_files *b, slice name, slice content, struct error *error);
 /* The content of the file; false: it is not there. */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #define QUICK_STEPS 10000 /* some ten microseconds */
+#define RULES_NOTED 32    /* of an event */
 
 /* ---- states ---- */
 
@@ -221,6 +222,7 @@ static void read_verdict(struct policy_run *run, uint32_t rule)
 
 static void failed(struct policy_run *run, const char *why)
 {
+	TRACE(run->trace, TRACE_FAILED, 0, slice_of(why));
 	log_warn("policy.failed", kv_str("s", run->session),
 	    kv_num("policy", run->state->version->number), kv_num("event", (int64_t)run->event),
 	    kv_str("why", why));
@@ -237,11 +239,24 @@ static void say_verdict(const struct policy_run *run, uint64_t steps)
 {
 	const struct policy_verdict *v = &run->verdict;
 
+	TRACE(run->trace, TRACE_VERDICT, v->code, slice_of(actions[v->action].word),
+	    slice_of(v->text));
+	if (v->action == POLICY_ACCEPT)
+		return;
+
 	log_info("policy", kv_str("s", run->session),
 	    kv_str("event", run->state->version->policy->host->host->events[run->event].name),
 	    kv_str("action", actions[v->action].word), kv_str("rule", v->rule),
 	    kv_str("text", v->text), kv_num("policy", run->state->version->number),
 	    kv_num("steps", (int64_t)steps));
+}
+
+static void note_rules(const struct policy_run *run, const struct vm_trace *matched)
+{
+	for (uint32_t i = 0; run->trace && i < matched->count && i < matched->room; i++)
+		if (matched->entries[i].kind == VM_TRACE_MATCHED)
+			TRACE(run->trace, TRACE_RULE, 0,
+			    slice_of(rule_text(run, matched->entries[i].index)));
 }
 
 static void clear_outcome(struct policy_state *state)
@@ -259,6 +274,8 @@ void policy_fire(struct policy_run *run)
 		.memory = VM_MEMORY,
 		.deadline = deadline_in_ms(policy_settings.deadline_ms),
 		.check_ms = policy_settings.check_ms };
+	struct vm_trace_entry entries[RULES_NOTED];
+	struct vm_trace matched = { entries, RULES_NOTED, 0 };
 	struct vm vm;
 
 	run->verdict = (struct policy_verdict){ .text = "", .rule = "" };
@@ -275,7 +292,12 @@ void policy_fire(struct policy_run *run)
 	vm_begin(&vm, v->policy->program, state->vars, run->turn, &limits);
 	vm.host = run;
 	vm.host_sets = v->sets;
+	vm.trace = &matched;
+	size_t at = trace_at(run->trace);
+	TRACE(run->trace, TRACE_EVENT, 0, slice_of(v->policy->host->host->events[run->event].name));
 	enum vm_result result = vm_run(&vm, run->event);
+	trace_set_number(run->trace, at, (int64_t)vm.steps);
+	note_rules(run, &matched);
 	if (result == VM_FAULT)
 		failed(run, vm.fault);
 	else
@@ -283,6 +305,6 @@ void policy_fire(struct policy_run *run)
 	clear_outcome(state);
 	if (!keep_changed(state, before))
 		failed(run, "the policy keeps more than 1 MiB for one message");
-	if (run->verdict.action > POLICY_ACCEPT && result != VM_FAULT)
+	if (run->verdict.action != POLICY_NONE && result != VM_FAULT)
 		say_verdict(run, vm.steps);
 }

@@ -23,6 +23,7 @@
 #include "policy/facts.h"
 #include "policy/tables.h"
 #include "queue/envelope.h"
+#include "trace/trace.h"
 
 #define POLICY_KEPT (1u << 20)
 
@@ -50,6 +51,8 @@ void policy_start(const struct policy_settings *settings);
 /* There is another version, or other domains: from any thread. false: it cannot be read, which is logged; the old
  * one stays. */
 bool policy_reload(void);
+/* Forgets the active version; who began under it goes on. */
+void policy_stop(void);
 
 struct policy_state;
 
@@ -119,7 +122,8 @@ struct policy_run {
 	struct arena *turn;  /* for what dies with the event; 1 MiB and more to spare */
 	const char *session; /* for the log */
 	const struct policy_deeds *deeds;
-	void *host; /* of deeds */
+	void *host;          /* of deeds */
+	struct trace *trace; /* what happens is noted there; NULL: nowhere */
 	struct policy_verdict verdict;
 };
 

@@ -212,3 +212,8 @@ void policy_start(const struct policy_settings *settings)
 	if (!policy_reload() && access(policy_settings.directory, F_OK) == 0)
 		start_broken();
 }
+
+void policy_stop(void)
+{
+	publish(NULL);
+}

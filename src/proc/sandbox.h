@@ -56,15 +56,16 @@ bool sandbox_hide(struct error *error);
 int sandbox_landlock_abi(void);
 
 /* What each role may; the arguments are the folders it is told of in its settings. */
-void sandbox_control(struct sandbox *s, const char *directory, const char *socket_folder);
+void sandbox_control(
+    struct sandbox *s, const char *directory, const char *socket_folder, const char *trace);
 void sandbox_keys(struct sandbox *s);
 void sandbox_auth(struct sandbox *s, const char *own);
 void sandbox_queue(struct sandbox *s, const char *spool);
-void sandbox_deliver(
-    struct sandbox *s, const char *spool, const char *accounts, const char *directory);
+void sandbox_deliver(struct sandbox *s, const char *spool, const char *accounts,
+    const char *directory, const char *trace);
 /* anchor: the file that validation begins with; "": none. */
-void sandbox_smtp(
-    struct sandbox *s, const char *own_spool, const char *directory, const char *anchor);
+void sandbox_smtp(struct sandbox *s, const char *own_spool, const char *directory,
+    const char *trace, const char *anchor);
 void sandbox_imap(struct sandbox *s, const char *accounts, const char *directory);
 
 /* For sandbox.c: the numbers of the system calls of a group, -1 ends the list. */

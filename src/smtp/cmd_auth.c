@@ -91,6 +91,8 @@ static struct reply welcome(struct session *s)
 		smtp->login = (slice){ 0 };
 		return refused;
 	}
+	TRACE(smtp_trace(s), TRACE_LOGIN, 0, smtp->login,
+	    slice_of(smtp->mechanism ? smtp->mechanism : ""));
 	log_info(
 	    "login", kv_str("s", s->id), kv_str("peer", s->peer), kv_text("name", smtp->login));
 	return reply(s, 235, "2.7.0", "welcome");

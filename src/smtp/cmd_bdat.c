@@ -19,8 +19,9 @@ static struct reply chunk_end(struct session *s)
 
 	chunk->coming = smtp->in_data = false;
 	if (chunk->code) {
-		tx_end(smtp);
-		return reply(s, chunk->code, chunk->enhanced, "%s", chunk->why);
+		struct reply r = reply(s, chunk->code, chunk->enhanced, "%s", chunk->why);
+
+		return tx ? tx_refused(s, r, SLICE("the message")) : r;
 	}
 	if (chunk->last || tx->refused.code)
 		return tx_commit(s);

@@ -26,9 +26,8 @@ static struct reply bare_line_end(struct session *s)
 
 	/* Whoever sends this may be smuggling: nothing of what follows is read. */
 	smtp->in_data = false;
-	tx_end(smtp);
 	r.turn = TURN_CLOSE;
-	return r;
+	return tx_refused(s, r, SLICE("the message"));
 }
 
 struct reply data_chunk(struct session *s, slice chunk)

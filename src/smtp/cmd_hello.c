@@ -52,6 +52,14 @@ static void offer(struct session *s, struct buf *out)
 	buf_free(&auth);
 }
 
+static struct reply greeted(struct session *s)
+{
+	struct smtp *smtp = s->state;
+
+	TRACE(smtp_trace(s), TRACE_HELLO, 0, buf_slice(&smtp->hello));
+	return event_ehlo(s);
+}
+
 struct reply cmd_ehlo(struct session *s, struct cursor *c)
 {
 	struct smtp *smtp = s->state;
@@ -60,7 +68,7 @@ struct reply cmd_ehlo(struct session *s, struct cursor *c)
 	if (!take_name(s, c))
 		return reply_syntax(s, c);
 	smtp->extended = true;
-	struct reply refused = event_ehlo(s);
+	struct reply refused = greeted(s);
 	if (refused.code)
 		return refused;
 	buf_init(&keywords, 2000);
@@ -78,7 +86,7 @@ struct reply cmd_helo(struct session *s, struct cursor *c)
 	if (!take_name(s, c))
 		return reply_syntax(s, c);
 	smtp->extended = false;
-	struct reply refused = event_ehlo(s);
+	struct reply refused = greeted(s);
 	if (refused.code)
 		return refused;
 	return reply(s, 250, NULL, "%s", smtp_conf->hostname);

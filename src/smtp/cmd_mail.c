@@ -78,12 +78,15 @@ struct reply cmd_mail(struct session *s, struct cursor *c)
 	smtp->tx->flags = arguments.flags;
 	smtp->tx->id = arena_copy(arena, arguments.id);
 	smtp->tx->began_us = clock_us();
+	trace_begin(&smtp->tx->trace);
+	trace_append(&smtp->tx->trace, &smtp->trace);
+	smtp->tx->trace_id =
+	    (struct trace_id){ .session = slice_of(s->id), .number = smtp->transactions += 1 };
+	TRACE(smtp_trace(s), TRACE_MAIL, 0, smtp->tx->sender);
 	refused = event_mail(s);
 	if (!refused.code)
 		refused = check_size(s, arguments.size);
-	if (refused.code) {
-		tx_end(smtp);
-		return refused;
-	}
+	if (refused.code)
+		return tx_refused(s, refused, SLICE("MAIL"));
 	return reply(s, 250, "2.1.0", "sender ok");
 }

@@ -58,6 +58,7 @@ static struct reply add_all(struct session *s, struct transaction *tx,
 		return reply(s, 550, "5.2.1", "the mailbox %.*s is disabled",
 		    SLICE_ARG(arguments->as_written));
 	tx->accepted++;
+	TRACE(smtp_trace(s), TRACE_RCPT, 0, arguments->as_written);
 	return reply(s, 250, "2.1.5", "recipient ok");
 }
 

@@ -17,7 +17,8 @@ static struct policy_verdict fire(
 		.turn = s->turn,
 		.session = s->id,
 		.deeds = &smtp_deeds,
-		.host = s };
+		.host = s,
+		.trace = smtp_trace(s) };
 
 	if (judged_of(s))
 		judged_of(s)->viewed = false;

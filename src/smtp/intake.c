@@ -89,8 +89,8 @@ static void header_done(struct session *s)
 		    "a mail loop: the message has %u Received fields already", facts.hops);
 		return;
 	}
-	buf_init(&trace, TRACE_MAX);
-	trace_write(s, &facts, &trace);
+	buf_init(&trace, RECEIVED_MAX);
+	trace_fields_write(s, &facts, &trace);
 	/* Without a header all is body: nobody may take its first lines for fields behind ours. */
 	if (facts.none)
 		buf_adds(&trace, "\r\n");
@@ -194,8 +194,7 @@ static struct reply refused(struct session *s)
 	    why->enhanced ? arena_str(s->turn, slice_of(why->enhanced)) : NULL, "%s", why->text);
 
 	r.turn = why->turn;
-	tx_end(smtp);
-	return r;
+	return tx_refused(s, r, SLICE("the message"));
 }
 
 struct reply tx_over(struct session *s)
@@ -220,6 +219,8 @@ static struct reply nobody(struct session *s)
 	    kv_text("why", deeds_why_discarded(tx)),
 	    kv_num("policy", policy_number(tx->judged.state)));
 	struct reply r = reply(s, 250, "2.0.0", "accepted as %s.%u", s->id, smtp->messages);
+	TRACE(smtp_trace(s), TRACE_DISCARDED, 0, deeds_why_discarded(tx));
+	smtp->tx->done = true;
 	tx_end(smtp);
 	return r;
 }
@@ -238,10 +239,8 @@ static struct reply judge_and_commit(struct session *s)
 	struct buf encoded;
 
 	struct reply r = event_data(s);
-	if (r.code) {
-		tx_end(smtp);
-		return r;
-	}
+	if (r.code)
+		return tx_refused(s, r, SLICE("the message"));
 	deeds_envelope(tx, &envelope);
 	if (envelope.copy_count > ENVELOPE_COPIES) {
 		tx_refuse(tx, 452, "4.5.3", "more than %d recipients that want copies of their own",
@@ -296,6 +295,10 @@ struct reply tx_committed(struct session *s)
 	    kv_num("recipients", (int64_t)tx->recipient_count), kv_text("login", smtp->login),
 	    kv_num("ms", (clock_us() - tx->began_us) / 1000));
 	struct reply r = reply(s, 250, "2.0.0", "accepted as %s", id);
+	TRACE(smtp_trace(s), TRACE_ACCEPTED, (int64_t)tx->recipient_count, slice_of(id));
+	tx->trace_id.segment = tx->result.segment;
+	tx->trace_id.place = tx->result.place;
+	tx->done = true;
 	tx_end(smtp);
 	return r;
 }

@@ -8,7 +8,7 @@
 #include "smtp/data.h"
 #include "smtp/parse.h"
 #include "smtp/smtp.h"
-#include "smtp/trace.h"
+#include "smtp/received.h"
 #include "vault/sasl.h"
 
 #define SMTP_LINE      2000 /* octets of a command line; RFC 5321 asks for 512 and what extensions add */
@@ -24,6 +24,7 @@ struct reply {
 	const char *text;     /* lines are separated by LF */
 	enum turn turn;
 	bool silent; /* nothing is said (a commit is awaited) */
+	bool noted;  /* it stands in the trace of a message that has ended already */
 };
 
 /* text is printf-like and lives in the turn's arena. */
@@ -64,6 +65,8 @@ struct judged {
 struct transaction {
 	struct arena *arena;
 	struct judged judged;
+	struct trace trace;
+	struct trace_id trace_id;
 	slice sender; /* local-part@domain, or empty */
 	uint64_t size;
 	uint64_t flags; /* enum envelope_flag */
@@ -82,6 +85,7 @@ struct transaction {
 	struct reply refused; /* code set: the message will be refused, its rest is dropped */
 	int64_t began_us, arrived_us;
 	struct spool_result result;
+	bool done; /* accepted, or dropped with 250 */
 };
 
 /* A chunk of BDAT. */
@@ -102,12 +106,13 @@ struct smtp {
 	slice login;
 	const char *mechanism; /* of the login, or of what was tried last; NULL: none was */
 	int errors, login_failures;
-	unsigned messages;
+	unsigned messages, transactions;
 	struct sasl sasl; /* its mechanism is set during an AUTH exchange */
 	bool in_data;     /* octets of a message come, not commands: by BDAT if chunk.coming */
 	bool turned_away; /* the greeting was 554: only QUIT is taken (RFC 5321 §3.1) */
 	uint64_t octets;  /* of messages accepted */
 	struct policy_state *policy; /* of the connection; NULL: there is none */
+	struct trace trace;          /* of the connection; each message's begins with it */
 	struct chunk chunk;
 	struct transaction *tx;
 };
@@ -238,7 +243,11 @@ void smtp_learn_peer(struct session *s);
 bool smtp_may_speak_for(const struct session *s);
 /* Forgets all that the client has said, but not what it has done. */
 void smtp_reset(struct smtp *smtp);
-/* Ends the transaction, if there is one. */
+/* A refusal that ends the message: it is noted, and the transaction ended. */
+struct reply tx_refused(struct session *s, struct reply r, slice what);
+/* Where what happens now is noted: with the message, or the connection. NULL: nowhere. */
+struct trace *smtp_trace(const struct session *s);
+/* Ends the transaction, if there is one; its trace is written if somebody may ask for it. */
 void tx_end(struct smtp *smtp);
 
 #endif

@@ -41,15 +41,35 @@ static const struct command *command_find(slice line)
 	return NULL;
 }
 
+struct trace *smtp_trace(const struct session *s)
+{
+	struct smtp *smtp = s->state;
+
+	if (!trace_is_on())
+		return NULL;
+	return smtp->tx ? &smtp->tx->trace : &smtp->trace;
+}
+
 void tx_end(struct smtp *smtp)
 {
 	if (!smtp->tx)
 		return;
+	if (smtp->tx->trace.refused || smtp->tx->done)
+		trace_write(&smtp->tx->trace_id, &smtp->tx->trace);
+	trace_free(&smtp->tx->trace);
 	policy_close(smtp->tx->judged.state);
 	spool_abort(smtp->tx->message);
 	buf_free(&smtp->tx->header);
 	arena_free(smtp->tx->arena);
 	smtp->tx = NULL;
+}
+
+struct reply tx_refused(struct session *s, struct reply r, slice what)
+{
+	TRACE(smtp_trace(s), TRACE_REPLY, r.code, what, slice_of(r.text));
+	r.noted = true;
+	tx_end(s->state);
+	return r;
 }
 
 void smtp_reset(struct smtp *smtp)
@@ -243,6 +263,9 @@ static enum turn answer(struct session *s, struct reply r, slice line)
 		    kv_num("code", r.code), kv_str("why", r.text),
 		    kv_text("command", slice_head(line, 200)));
 		smtp->errors++;
+		if (!r.noted)
+			TRACE(smtp_trace(s), TRACE_REPLY, r.code, slice_head(line, 200),
+			    slice_of(r.text));
 	}
 	reply_write(s, &r);
 	if (smtp->errors > policy_number_of(smtp->policy, FACT_maxErrors, smtp_conf->max_errors) &&
@@ -299,6 +322,9 @@ static enum turn greet(struct session *s)
 	buf_init(&smtp->hello, SMTP_NAME);
 	buf_init(&smtp->name, SMTP_NAME);
 	s->state = smtp;
+	trace_begin(&smtp->trace);
+	TRACE(smtp_trace(s), TRACE_CONNECTED, 0, slice_of(s->peer), slice_of(s->listener->name),
+	    slice_of(session_tls_text(s)));
 	expect_line(s);
 	session_set_rate(s, smtp_conf->data_rate);
 	log_info("connected", kv_str("s", s->id), kv_str("peer", s->peer),
@@ -378,6 +404,10 @@ static void closed(struct session *s)
 	log_info("closed", kv_str("s", s->id), kv_num("messages", smtp->messages),
 	    kv_num("errors", smtp->errors));
 	smtp_reset(smtp);
+	/* What was refused before there was a message. */
+	if (smtp->trace.refused)
+		trace_write(&(struct trace_id){ .session = slice_of(s->id) }, &smtp->trace);
+	trace_free(&smtp->trace);
 	policy_close(smtp->policy);
 	free(smtp);
 }

@@ -133,7 +133,7 @@ COMMANDS = {
     "alias": ("add", "list", "remove", "senders"),
     "access": ("deny", "allow", "change", "list", "remove", "test"),
     "policy": ("check", "fmt", "run", "explain", "activate", "deactivate", "history", "show", "rollback"),
-    "kerberos": ("check", "guide"), "tls": ("check",), "dns": ("query", "check"), "spf": ("check",),
+    "kerberos": ("check", "guide"), "tls": ("check",), "dns": ("query", "check"), "spf": ("check",), "trace": ("forget",),
 }
 
 

@@ -1,4 +1,4 @@
-#include "smtp/trace.h"
+#include "smtp/received.h"
 
 #include <sys/random.h>
 
@@ -80,7 +80,7 @@ static void message_id_write(struct buf *out)
 	    (unsigned long long)random[1], smtp_conf->hostname);
 }
 
-void trace_write(const struct session *s, const struct header_facts *facts, struct buf *out)
+void trace_fields_write(const struct session *s, const struct header_facts *facts, struct buf *out)
 {
 	received_write(s, out);
 	if (!smtp_is_ours(s))

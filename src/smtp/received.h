@@ -1,8 +1,8 @@
 /*
- * trace: what this server writes in front of a message: Received, and what a client of ours has left out.
+ * received: what this server writes in front of a message: Received, and what a client of ours has left out.
  */
-#ifndef SMTP_TRACE_H
-#define SMTP_TRACE_H
+#ifndef SMTP_RECEIVED_H
+#define SMTP_RECEIVED_H
 
 #include "base/buf.h"
 #include "net/session.h"
@@ -18,7 +18,7 @@ struct header_facts {
 void header_look(slice header, struct header_facts *out);
 /* Adds Received (RFC 5321 §4.4, "with" per RFC 3848 and RFC 6531 §4.3) and, for the message of one of our
  * users, the Date and Message-ID that it lacks (RFC 6409 §8). The session has a transaction. */
-void trace_write(const struct session *s, const struct header_facts *facts, struct buf *out);
-#define TRACE_MAX 4096 /* octets, at most */
+void trace_fields_write(const struct session *s, const struct header_facts *facts, struct buf *out);
+#define RECEIVED_MAX 4096 /* octets, at most */
 
 #endif
