@@ -20,6 +20,7 @@ struct policy_version {
 	const struct set *sets[2];  /* of the predefined tables */
 	uint32_t *kept, kept_count; /* variables that an event may set and that stay */
 	bool *reads;                /* by variable */
+	bool travels;               /* what it knows goes along with messages */
 };
 
 #define POLICY_ZONES 16

@@ -61,6 +61,12 @@ struct policy_state *policy_open(struct arena *arena);
 /* Of a message, under the active version; with what the connection's policy has set and exported so far.
  * connection may be NULL. NULL: no policy is active. */
 struct policy_state *policy_message(struct policy_state *connection, struct arena *arena);
+/* Adds what travels with a message to the events of processing and sending: all that is known but bodies, if the
+ * version has such events or exports anything; otherwise nothing. state may be NULL. */
+void policy_save(const struct policy_state *state, struct buf *out);
+/* Of a message on its way, under the active version, which takes what it knows by the same name and type. NULL: no
+ * policy is active. */
+struct policy_state *policy_restore(slice saved, struct arena *arena);
 /* Gives the version back; the memory is the arena's. NULL is allowed. */
 void policy_close(struct policy_state *state);
 /* The version's number; 0: none. */

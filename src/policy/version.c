@@ -65,6 +65,9 @@ static void look_at_program(struct policy_version *v)
 		for (unsigned k = 0; m && k < m->output_count; k++)
 			sets[m->outputs[k]] = true;
 	}
+	v->travels = p->kept_count > 0;
+	for (unsigned e = ON_PROCESS; e < POLICY_EVENTS; e++)
+		v->travels |= program->entries[e] >= 0;
 	v->kept = ARENA_ARRAY(v->arena, uint32_t, end + 1);
 	for (uint32_t i = 0; i < end; i++)
 		if (sets[i])

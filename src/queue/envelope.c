@@ -13,7 +13,6 @@ static void put_text(struct buf *out, slice text)
 	buf_add(out, text);
 }
 
-/* Behind all else, and only where there are changes. */
 static void put_copies(const struct envelope *e, struct buf *out)
 {
 	put_number(out, e->copy_count);
@@ -47,8 +46,10 @@ void envelope_encode(const struct envelope *e, struct buf *out)
 		put_number(out, e->recipients[i].notify);
 		put_text(out, e->recipients[i].original);
 	}
-	if (e->copy_count)
-		put_copies(e, out);
+	if (!e->copy_count && !e->facts.n)
+		return;
+	put_copies(e, out);
+	put_text(out, e->facts);
 }
 
 static bool get_number(slice *rest, uint64_t *out)
@@ -90,10 +91,10 @@ static bool get_copies(slice *data, struct arena *arena, struct envelope *out)
 {
 	uint64_t count;
 
-	if (!get_number(data, &count) || count == 0 || count > ENVELOPE_COPIES)
+	if (!get_number(data, &count) || count > ENVELOPE_COPIES)
 		return false;
 	out->copy_count = (size_t)count;
-	out->copies = ARENA_ARRAY(arena, struct envelope_copy, count);
+	out->copies = ARENA_ARRAY(arena, struct envelope_copy, count ? count : 1);
 	for (size_t i = 0; i < count; i++)
 		if (!get_copy(data, arena, &out->copies[i]))
 			return false;

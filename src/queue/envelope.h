@@ -36,6 +36,8 @@ enum envelope_change_kind {
 	CHANGE_FOLDER = EDIT_KINDS, /* name: the mailbox it goes to */
 	CHANGE_FLAG,                /* name: a flag, or keyword */
 	CHANGE_QUARANTINE,          /* name: why; it is held */
+	CHANGE_DISCARD,             /* name: why; the recipients get nothing. Not in the spool */
+	CHANGE_LATER,               /* name: why; it is tried again. Not in the spool */
 	CHANGE_KINDS,
 };
 
@@ -69,6 +71,7 @@ struct envelope {
 	size_t recipient_count;
 	struct envelope_copy *copies;
 	size_t copy_count;
+	slice facts; /* what the policy knows of it (policy/policy.h); empty: nothing travels */
 };
 
 void envelope_encode(const struct envelope *e, struct buf *out);

@@ -272,7 +272,7 @@ const struct policy_deeds smtp_deeds = {
 static bool is_discarded(const struct judged *j, size_t group)
 {
 	for (size_t i = 0; i < j->wanted_count; i++)
-		if (is_for(&j->wanted[i], group) && j->wanted[i].change.kind == CHANGE_KINDS)
+		if (is_for(&j->wanted[i], group) && j->wanted[i].change.kind == CHANGE_DISCARD)
 			return true;
 	return false;
 }
@@ -280,7 +280,7 @@ static bool is_discarded(const struct judged *j, size_t group)
 slice deeds_why_discarded(const struct transaction *tx)
 {
 	for (size_t i = 0; i < tx->judged.wanted_count; i++)
-		if (tx->judged.wanted[i].change.kind == CHANGE_KINDS)
+		if (tx->judged.wanted[i].change.kind == CHANGE_DISCARD)
 			return tx->judged.wanted[i].change.name;
 	return SLICE("the policy dropped each recipient");
 }

@@ -60,7 +60,7 @@ static void set_aside(struct session *s, const struct policy_verdict *v, size_t 
 	struct transaction *tx = ((struct smtp *)s->state)->tx;
 
 	if (v->action == POLICY_DISCARD)
-		deeds_want(tx, CHANGE_KINDS, reason(s, v), SLICE(""), number);
+		deeds_want(tx, CHANGE_DISCARD, reason(s, v), SLICE(""), number);
 	else if (v->action == POLICY_QUARANTINE)
 		deeds_want(tx, CHANGE_QUARANTINE, reason(s, v), SLICE(""), number);
 }

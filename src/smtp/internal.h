@@ -39,7 +39,7 @@ void reply_write(struct session *s, const struct reply *r);
 #define NUMBER_AS_IT_CAME 0
 #define NUMBER_ALL        SIZE_MAX /* of a change: of all others */
 
-/* What a policy wants done; CHANGE_KINDS: the recipients get nothing. */
+/* What a policy wants done. */
 struct wanted {
 	struct envelope_change change;
 	size_t number; /* whose */
