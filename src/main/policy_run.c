@@ -372,24 +372,38 @@ static bool did(const struct play *p, const struct node *want)
 	return false;
 }
 
-static void expect_condition(struct play *p, const struct step *s)
+/* What is wrong with a condition of a session is said where it stands, once. */
+static void condition_errors(struct play *p, struct remark *before)
 {
-	uint32_t result;
-	unsigned before = p->policy->sources->errors;
-	struct program *program = policy_condition(p->policy, s->expr, &result);
+	struct sources *src = p->policy->sources;
+	struct remark *m = src->messages, *last = m;
+
+	play_fail(p, "the condition has errors");
+	if (m == before)
+		return;
+	while (last->next != before)
+		last = last->next;
+	last->next = NULL;
+	sources_print(src, false, p->out);
+	last->next = before;
+	src->messages = before;
+}
+
+static void run_condition(struct play *p, const struct step *s, struct arena *arena)
+{
+	uint32_t result, kept = p->policy->kept_first + p->policy->kept_count;
+	struct remark *before = p->policy->sources->messages;
+	struct program *program = policy_condition(p->policy, s->expr, arena, &result);
 	struct vm_limits limits = { VM_STEPS, VM_MEMORY, deadline_in_ms(60000), 10000 };
 	struct vm vm;
 
 	if (!program) {
-		play_fail(p, "%s",
-		    p->policy->sources->errors > before ? "the condition has errors"
-							: "no condition");
-		sources_print(p->policy->sources, false, p->out);
+		condition_errors(p, before);
 		return;
 	}
-	struct value *vars = ARENA_ARRAY(p->arena, struct value, program->var_count + 1);
-	memcpy(vars, p->vars, p->policy->host->host->variable_count * sizeof *vars);
-	vm_begin(&vm, program, vars, p->arena, &limits);
+	struct value *vars = ARENA_ARRAY(arena, struct value, program->var_count + 1);
+	memcpy(vars, p->vars, kept * sizeof *vars);
+	vm_begin(&vm, program, vars, arena, &limits);
 	vm.host = p;
 	vm.host_sets = p->sets;
 	if (vm_run(&vm, 0) == VM_FAULT)
@@ -397,6 +411,14 @@ static void expect_condition(struct play *p, const struct step *s)
 	else if (!value_true(&vars[result]))
 		play_fail(p, "it is not so: %.*s",
 		    SLICE_ARG(source_text(p->policy->sources, s->expr->range)));
+}
+
+static void expect_condition(struct play *p, const struct step *s)
+{
+	struct arena *arena = arena_new(ARENA_POLICY);
+
+	run_condition(p, s, arena);
+	arena_free(arena);
 }
 
 /* ---- all of it ---- */

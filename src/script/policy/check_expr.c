@@ -67,7 +67,7 @@ static void check_name(struct compiler *c, struct node *n)
 		n->ref_kind = REF_VARIABLE;
 		n->ref = slot->index;
 		n->type = v->type;
-		n->peer = v->peer;
+		n->peer = v->peer || c->peer[slot->index];
 		use_add(c, USE_READ, slot->index, SLICE(""), n->range);
 	} else if (slot->kind == NAME_CUSTOM) {
 		n->type = custom_type(c, slot->index);
@@ -160,10 +160,10 @@ static void check_compare(struct compiler *c, struct node *n)
 							 : NULL;
 	const struct node *other = constant == n->b ? n->a : n->b;
 	if (other->kind == NODE_NAME || other->kind == NODE_CALL)
-		c->of = arena_str(c->arena, other->text);
+		c->of = other->text;
 	if (constant && other->kind != NODE_CONST && t.base != BASE_ANY)
 		const_fit(c, constant, &t);
-	c->of = NULL;
+	c->of = SLICE("");
 	if (n->b->type.list && n->b->kind != NODE_CONST)
 		say(c, REMARK_ERROR, n->b->range,
 		    "write the list on the left: any of its elements is compared",
@@ -325,9 +325,9 @@ static void check_in(struct compiler *c, struct node *n)
 		n->b->set = c->quiet ? n->b->set : pattern_set(c, n->b);
 	else if (!c->quiet) {
 		if (n->a->kind == NODE_NAME)
-			c->of = arena_str(c->arena, n->a->text);
+			c->of = n->a->text;
 		n->b->set = list_set(c, n->b, &n->a->type, false);
-		c->of = NULL;
+		c->of = SLICE("");
 	}
 }
 
@@ -348,8 +348,12 @@ static void check_sum(struct compiler *c, struct node *n)
 		    "'%c' is for numbers, sizes and durations; %s is a %s", n->mark[0],
 		    shown(c, sides[i]), type_text(&sides[i]->type, c->arena));
 	}
-	struct type a = n->a->type, b = n->b->type;
 	bool plus = n->mark[0] == '+' || n->mark[0] == '-';
+	for (int i = 0; i < 2 && plus; i++)
+		if (sides[i]->kind == NODE_CONST && sides[i]->type.base == BASE_NUMBER &&
+		    sides[1 - i]->kind != NODE_CONST && is_measure(&sides[1 - i]->type))
+			const_fit(c, sides[i], &sides[1 - i]->type);
+	struct type a = n->a->type, b = n->b->type;
 	n->peer = n->a->peer || n->b->peer;
 	n->type = a.base == BASE_NUMBER || a.base == BASE_ANY ? b : a;
 	if (n->mark[0] == '/' && a.base == b.base)

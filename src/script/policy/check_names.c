@@ -12,7 +12,7 @@ void say(struct compiler *c, enum remark_kind kind, struct range range, const ch
 	char text[600];
 	va_list args;
 
-	if (c->quiet)
+	if (c->quiet || c->silent)
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
@@ -73,6 +73,9 @@ const char *name_like(struct compiler *c, slice name, unsigned wanted)
 	unsigned best = name.n < 4 ? 2 : 3;
 	slice found = { 0 };
 
+	/* Of a thousand errors twenty are shown. */
+	if (c->quiet || c->src->errors > FILES_MAX * REMARKS_MAX)
+		return "";
 	for (uint32_t i = 0; i < c->name_size; i++) {
 		if (c->names[i].kind == NAME_NONE || !(wanted & 1u << c->names[i].kind))
 			continue;
@@ -133,7 +136,7 @@ static void add_custom(struct compiler *c, struct func *f, struct node *set)
 		return;
 	}
 	c->customs[c->custom_count] =
-	    (struct custom){ .name = set->text, .first = set, .func = f, .kept = UINT32_MAX };
+	    (struct custom){ .name = set->text, .first = set, .func = f, .kept = UINT32_MAX, .slot = UINT32_MAX };
 	name_add(c, set->text, NAME_CUSTOM, c->custom_count++, set->range);
 }
 
@@ -189,10 +192,14 @@ static void add_tables(struct compiler *c)
 	c->table_count = i;
 }
 
-void check_names(struct compiler *c)
+void check_host_names(struct compiler *c)
 {
 	names_grow(c);
 	add_host_names(c);
+}
+
+void check_names(struct compiler *c)
+{
 	add_tables(c);
 	for (struct decl *d = c->tree.first; d; d = d->next)
 		add_decl(c, d);

@@ -38,15 +38,14 @@ static const char *closest(struct compiler *c, const char *words, slice word)
 
 static bool fit_choice(struct compiler *c, struct node *n, const struct type *t)
 {
-	const char *more = closest(c, t->choice, n->text);
-
 	if (word_among(t->choice, n->text) && n->text.n) {
 		n->value = VALUE_TEXT_OF(n->text);
 		return true;
 	}
+	const char *more = closest(c, t->choice, n->text);
 	say(c, REMARK_ERROR, n->range, arena_printf(c->arena, "one of: %s", t->choice),
 	    "'%.*s' is not a value of %s%s", SLICE_ARG(slice_head(n->text, 80)),
-	    c->of ? c->of : "this choice", more);
+	    c->of.n ? arena_str(c->arena, c->of) : "this choice", more);
 	return false;
 }
 
@@ -124,6 +123,9 @@ bool const_fit(struct compiler *c, struct node *n, const struct type *t)
 		n->value = (struct value){ 0 };
 		return true;
 	}
+	/* The rounds before are for types and peer marks. */
+	if (c->quiet)
+		return true;
 	switch (t->base) {
 	case BASE_ANY:
 		break;
@@ -152,6 +154,16 @@ bool const_fit(struct compiler *c, struct node *n, const struct type *t)
 	return fits;
 }
 
+bool const_fits(struct compiler *c, struct node *n, const struct type *t)
+{
+	bool silent = c->silent;
+
+	c->silent = true;
+	bool fits = const_fit(c, n, t);
+	c->silent = silent;
+	return fits;
+}
+
 static bool is_measure(enum base b)
 {
 	return b == BASE_NUMBER || b == BASE_SIZE || b == BASE_DURATION;
@@ -172,18 +184,21 @@ bool type_converts(const struct type *from, const struct type *to)
 	return from->base == BASE_NUMBER && is_measure(to->base);
 }
 
-bool expr_fit(struct compiler *c, struct node *n, const struct type *t, const char *what)
+bool expr_fit(struct compiler *c, struct node *n, const struct type *t, const char *what, slice of)
 {
-	if (n->kind == NODE_CONST) {
-		if (t->list && n->text.n) {
-			say(c, REMARK_ERROR, n->range, NULL, "%s is a list; a constant is none",
-			    what);
-			return false;
-		}
+	bool list_const = n->kind == NODE_CONST && t->list && n->text.n;
+
+	if (n->kind == NODE_CONST && !list_const)
 		return const_fit(c, n, t);
-	}
-	if (type_converts(&n->type, t))
+	if (!list_const && type_converts(&n->type, t))
 		return true;
+	if (c->quiet)
+		return false;
+	what = arena_printf(c->arena, what, SLICE_ARG(of));
+	if (list_const) {
+		say(c, REMARK_ERROR, n->range, NULL, "%s is a list; a constant is none", what);
+		return false;
+	}
 	const char *hint = NULL;
 	if (n->type.base == BASE_TEXT && !n->type.list &&
 	    (t->base == BASE_NUMBER || t->base == BASE_IP || t->base == BASE_DOMAIN ||

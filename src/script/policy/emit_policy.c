@@ -196,9 +196,14 @@ static uint32_t func_end(struct emitter *e)
 static void emit_places(struct emitter *e, struct func *f)
 {
 	for (struct place *p = f->places; p; p = p->next) {
-		const struct custom *v = &e->c->customs[p->custom];
+		struct custom *v = &e->c->customs[p->custom];
 
-		p->slot = emit_var(e, v->name, &v->type);
+		if (f->decl->kind == DECL_METHOD)
+			p->slot = emit_var(e, v->name, &v->type);
+		else if (v->slot == UINT32_MAX)
+			v->slot = emit_var(e, v->name, &v->type);
+		if (f->decl->kind != DECL_METHOD)
+			p->slot = v->slot;
 		if (v->kept != UINT32_MAX) {
 			emit(e, OP_VAR, v->kept, 0);
 			emit(e, OP_SET, p->slot, 0);

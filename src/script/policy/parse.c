@@ -255,6 +255,8 @@ static const char *beside(struct arena *arena, const char *file, slice path)
 	    arena, "%.*s%.*s", slash ? (int)(slash + 1 - file) : 0, file, SLICE_ARG(path));
 }
 
+static void parse_file(struct parser *p, uint32_t file, struct parser *from);
+
 static void import(struct parser *p, const char *name, struct range range)
 {
 	struct sources *src = p->src;
@@ -280,7 +282,6 @@ static void import(struct parser *p, const char *name, struct range range)
 		return;
 	struct parser other;
 	src->files[p->lexer.file].loading = true;
-	void parse_file(struct parser *, uint32_t, struct parser *);
 	parse_file(&other, file, p);
 	src->files[p->lexer.file].loading = false;
 }
@@ -327,8 +328,7 @@ static void parse_declaration(struct parser *p)
 	p->depth = 0;
 }
 
-void parse_file(struct parser *p, uint32_t file, struct parser *from);
-void parse_file(struct parser *p, uint32_t file, struct parser *from)
+static void parse_file(struct parser *p, uint32_t file, struct parser *from)
 {
 	uint32_t nodes = 0;
 

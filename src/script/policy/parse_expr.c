@@ -42,7 +42,7 @@ struct node *parse_const(struct parser *p)
 	}
 	n->range.end = p->now.range.end;
 	if (minus)
-		n->text = source_text(p->src, n->range);
+		n->text = slice_of(arena_printf(p->arena, "-%.*s", SLICE_ARG(n->text)));
 	parser_next(p);
 	return n;
 }
@@ -277,7 +277,8 @@ static struct node *parse_factor(struct parser *p)
 		n->a->number = -n->a->number;
 		n->a->value = VALUE_NUMBER_OF(n->a->number);
 		n->a->range.at = start.at;
-		n->a->text = source_text(p->src, n->a->range);
+		n->a->text =
+		    slice_of(arena_printf(p->arena, "-%.*s", SLICE_ARG(n->a->text)));
 		return n->a;
 	}
 	n->range = from_to(p, start);

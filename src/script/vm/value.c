@@ -123,6 +123,57 @@ bool text_glob(slice text, slice glob, bool exact)
 	}
 }
 
+slice text_cut(slice text, size_t max)
+{
+	if (text.n <= max)
+		return text;
+	while (max && ((unsigned char)text.p[max] & 0xC0) == 0x80)
+		max--;
+	return slice_head(text, max);
+}
+
+/* Octets of the character at the start; 0: it is none, or a control character (C0, DEL, C1). */
+static size_t clean_char(slice s)
+{
+	unsigned char c = (unsigned char)s.p[0];
+	ucs4_t u;
+
+	if (c < 0x80)
+		return c >= 0x20 && c != 0x7F;
+	int n = u8_mbtoucr(&u, (const uint8_t *)s.p, s.n);
+	return n > 0 && u >= 0xA0 ? (size_t)n : 0;
+}
+
+slice text_clean(slice text, size_t max, struct arena *arena)
+{
+	ucs4_t u;
+	size_t i = 0, n = 0;
+
+	text = text_cut(text, max);
+	while (i < text.n && clean_char(slice_from(text, i)))
+		i += clean_char(slice_from(text, i));
+	if (i == text.n)
+		return text;
+	char *out = arena_alloc(arena, 3 * text.n + 1);
+	for (i = 0; i < text.n;) {
+		slice rest = slice_from(text, i);
+		size_t one = clean_char(rest);
+		int any = u8_mbtoucr(&u, (const uint8_t *)rest.p, rest.n);
+
+		if (one) {
+			memcpy(out + n, rest.p, one);
+			n += one;
+		} else if (any > 0) {
+			out[n++] = '?';
+		} else {
+			memcpy(out + n, "\xEF\xBF\xBD", 3);
+			n += 3;
+		}
+		i += any > 0 ? (size_t)any : 1;
+	}
+	return text_cut((slice){ out, n }, max);
+}
+
 unsigned glob_stars(slice glob)
 {
 	unsigned stars = 0;
