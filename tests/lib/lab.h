@@ -20,9 +20,12 @@
 static const struct policy_event lab_events[] = {
 	{ 'C', "onC", "in", "accept reject tmpreject disconnect", false, "first" },
 	{ 'A', "onA", "in", "accept reject", true, "perhaps" },
-	{ 'M', "onM", "in", "accept reject tmpreject discard quarantine disconnect", false, "second" },
-	{ 'R', "onR", "in", "accept reject tmpreject discard quarantine disconnect", false, "third" },
-	{ 'D', "onD", "in", "accept reject tmpreject discard quarantine disconnect", false, "fourth" },
+	{ 'M', "onM", "in", "accept reject tmpreject discard quarantine disconnect", false,
+	    "second" },
+	{ 'R', "onR", "in", "accept reject tmpreject discard quarantine disconnect", false,
+	    "third" },
+	{ 'D', "onD", "in", "accept reject tmpreject discard quarantine disconnect", false,
+	    "fourth" },
 	{ 'F', "onF", "out", "discard", false, "failed" },
 	{ 'T', "onT", "out", "discard", false, "failed for now" },
 };
@@ -76,10 +79,12 @@ static const struct policy_variable lab_variables[] = {
 
 static const struct policy_method lab_own[] = {
 	{ "note", METHOD_ACTION, "text any", "", "all", "", "", "", NULL, NULL, 10 },
-	{ "tell", METHOD_ACTION, "inputName string@!, inputValue string@", "", "all", "", "", "", NULL, NULL, 10 },
+	{ "tell", METHOD_ACTION, "inputName string@!, inputValue string@", "", "all", "", "", "",
+	    NULL, NULL, 10 },
 	{ "lateNote", METHOD_ACTION, "text string", "", "D", "", "", "", NULL, NULL, 10 },
 	{ "rcpt", METHOD_ACTION, "to address+", "", "all", "", "", "", NULL, NULL, 10 },
-	{ "wordy", METHOD_ACTION, "level {low high}, text string", "", "all", "", "", "", NULL, NULL, 10 },
+	{ "wordy", METHOD_ACTION, "level {low high}, text string", "", "all", "", "", "", NULL,
+	    NULL, 10 },
 	{ "ask", METHOD_CHECK, "", "result", "all", "", "", "", NULL, NULL, 100 },
 	{ "field", METHOD_FUNCTION, "name const", "", "all", "string p", "", "", NULL, NULL, 20 },
 };
@@ -139,8 +144,8 @@ static inline struct policy_host lab_small(void)
 		.tables = lab_tables };
 }
 
-static inline bool lab_read(void *context, const char *name, size_t max, struct arena *arena, slice *out,
-    struct error *error)
+static inline bool lab_read(void *context, const char *name, size_t max, struct arena *arena,
+    slice *out, struct error *error)
 {
 	if (!lab.file_name || strcmp(name, lab.file_name) != 0)
 		return error_local(error, "cannot open %s", name);
@@ -234,8 +239,8 @@ static inline void lab_says_at(
 	bool good = lab_compile(text) != NULL;
 
 	if (good == refused || !strstr(lab_said(), said)) {
-		print_error("%s\n%s, saying:\n%s\nwanted: %s\n", text, good ? "compiles" : "is refused",
-		    lab_said(), said);
+		print_error("%s\n%s, saying:\n%s\nwanted: %s\n", text,
+		    good ? "compiles" : "is refused", lab_said(), said);
 		_fail(file, line);
 	}
 }
@@ -272,7 +277,8 @@ static inline int lab_condition(const char *before, const char *condition)
 {
 	char text[12000];
 
-	snprintf(text, sizeof text, "%s event onC { if (%s) { call(note, \"yes\"); } else { call(note, \"no\"); } }",
+	snprintf(text, sizeof text,
+	    "%s event onC { if (%s) { call(note, \"yes\"); } else { call(note, \"no\"); } }",
 	    before, condition);
 	if (!lab_compile(text))
 		return -1;
@@ -287,14 +293,19 @@ static inline void lab_condition_at(
 	int got = lab_condition(before, condition);
 
 	if (got != want) {
-		print_error("%s: %s\n%s", condition, got < 0 ? "refused" : got ? "yes" : "no",
+		print_error("%s: %s\n%s", condition,
+		    got < 0   ? "refused"
+			: got ? "yes"
+			      : "no",
 		    lab_said());
 		_fail(file, line);
 	}
 }
-#define assert_yes(condition)          lab_condition_at("", (condition), 1, __FILE__, __LINE__)
-#define assert_no(condition)           lab_condition_at("", (condition), 0, __FILE__, __LINE__)
-#define assert_yes_with(before, condition) lab_condition_at((before), (condition), 1, __FILE__, __LINE__)
-#define assert_no_with(before, condition)  lab_condition_at((before), (condition), 0, __FILE__, __LINE__)
+#define assert_yes(condition) lab_condition_at("", (condition), 1, __FILE__, __LINE__)
+#define assert_no(condition)  lab_condition_at("", (condition), 0, __FILE__, __LINE__)
+#define assert_yes_with(before, condition)                                                         \
+	lab_condition_at((before), (condition), 1, __FILE__, __LINE__)
+#define assert_no_with(before, condition)                                                          \
+	lab_condition_at((before), (condition), 0, __FILE__, __LINE__)
 
 #endif

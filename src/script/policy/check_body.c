@@ -274,7 +274,8 @@ static void check_verdict(struct compiler *c, struct node *n)
 {
 	if (n->a) {
 		check_expr(c, n->a);
-		expr_fit(c, n->a, &(struct type){ .base = BASE_TEXT }, "the text of %.*s()", n->text);
+		expr_fit(
+		    c, n->a, &(struct type){ .base = BASE_TEXT }, "the text of %.*s()", n->text);
 	}
 	c->func->has_verdict = true;
 	c->func->accepts |= slice_eq(n->text, SLICE("accept"));
@@ -367,8 +368,10 @@ static void table_items(struct compiler *c, struct table *t, struct set_maker *m
 			value = item->a->value;
 		if (fits && item->is_number && t->kind == SET_NUMBER)
 			fits = set_add_range(m, item->number, item->last, value, &error);
+		else if (fits && item->is_range)
+			fits = error_input(&error, "a range '..' is for tables of number");
 		else if (fits)
-			fits = !item->is_range && set_add(m, item->text, value, &error);
+			fits = set_add(m, item->text, value, &error);
 		if (!fits && error.said[0])
 			say(c, REMARK_ERROR, item->range, NULL, "%s", error.said);
 	}
@@ -379,9 +382,7 @@ static bool table_line(
     struct compiler *c, struct table *t, struct set_maker *m, slice line, unsigned number)
 {
 	slice entry = slice_trim(slice_head(line, slice_find(line, '#')));
-	struct node value = {
-		.kind = NODE_CONST, .quoted = true, .range = t->decl->source_range
-	};
+	struct node value = { .kind = NODE_CONST, .quoted = true, .range = t->decl->source_range };
 	struct error error = { 0 };
 	bool good = true;
 	size_t n = 0;
@@ -389,7 +390,8 @@ static bool table_line(
 	if (!entry.n)
 		return true;
 	for (size_t i = 0; i < line.n && good; i++)
-		good = line.p[i] == '\t' || line.p[i] == '\r' || !octet_is(line.p[i], OCTET_CONTROL);
+		good =
+		    line.p[i] == '\t' || line.p[i] == '\r' || !octet_is(line.p[i], OCTET_CONTROL);
 	if (!good || !utf8_valid(line))
 		error_input(&error, "it is no text: UTF-8 without control characters");
 	while (t->has_to && n < entry.n && entry.p[n] != ' ' && entry.p[n] != '\t')
@@ -493,6 +495,9 @@ static void check_customs(struct compiler *c)
 	for (uint32_t i = 0; i < c->custom_count; i++) {
 		const struct custom *v = &c->customs[i];
 
+		if (v->circular)
+			say(c, REMARK_ERROR, v->first->range, "set it to a constant first",
+			    "the type of '%.*s' depends on itself", SLICE_ARG(v->name));
 		if (v->read)
 			continue;
 		const char *like = "";

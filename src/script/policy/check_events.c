@@ -88,6 +88,12 @@ static bool spread(struct compiler *c, struct func *f, unsigned depth)
 
 /* ---- placement ---- */
 
+/* From the word `rule` to the end of its name. */
+static struct range head_of(const struct decl *d)
+{
+	return (struct range){ d->range.file, d->whole.at, d->range.end };
+}
+
 struct placing {
 	struct compiler *c;
 	struct func *rule;
@@ -105,13 +111,18 @@ static void narrow(struct placing *p, struct func *f)
 		uint32_t events = use_events(p->c, f, u);
 
 		if (!(p->events & events)) {
+			const struct policy_host *h = p->c->host->host;
+
 			p->failed = true;
-			say(p->c, REMARK_ERROR, p->rule->decl->range, NULL,
-			    "rule \"%.*s\" %s (%s) but %s (%s); no event has both",
-			    SLICE_ARG(p->rule->decl->name),
-			    p->last ? use_text(p->c, p->last) : "is for",
-			    events_text(p->c->host->host, p->events, p->c->arena),
-			    use_text(p->c, u), events_text(p->c->host->host, events, p->c->arena));
+			if (!p->c->silent)
+				say(p->c, REMARK_ERROR, head_of(p->rule->decl),
+				    "no event has both; make two rules of it, with export() for what they share",
+				    "rule \"%.*s\" %s (%s) but %s (%s%s)",
+				    SLICE_ARG(p->rule->decl->name),
+				    p->last ? use_text(p->c, p->last) : "is for",
+				    events_text(h, p->events, p->c->arena), use_text(p->c, u),
+				    events_text(h, events, p->c->arena),
+				    events & (events - 1) ? "" : " only");
 			return;
 		}
 		if (p->events & ~events)
@@ -220,14 +231,14 @@ static void place_rule(struct compiler *c, struct func *f, struct placed *placed
 	unsigned held = held_until(c, f, placed);
 	uint32_t late = fits & ~((1u << held) - 1);
 	if (!fits || !late) {
-		say(c, REMARK_ERROR, f->decl->range, "give it a lower number, or say 'at EVENT'",
+		say(c, REMARK_ERROR, head_of(f->decl), "give it a lower number, or say 'at EVENT'",
 		    "rule \"%.*s\" fits %s, but a rule of lower number that it must follow is in %s",
 		    SLICE_ARG(f->decl->name), events_text(h, fits, c->arena), h->events[held].name);
 		return;
 	}
 	unsigned event = event_first(late);
 	if (event != event_first(fits))
-		say(c, REMARK_NOTE, f->decl->range, NULL,
+		say(c, REMARK_NOTE, head_of(f->decl), NULL,
 		    "rule \"%.*s\" would fit %s, but follows a rule of lower number in %s",
 		    SLICE_ARG(f->decl->name), h->events[event_first(fits)].name,
 		    h->events[event].name);

@@ -135,8 +135,9 @@ static void add_custom(struct compiler *c, struct func *f, struct node *set)
 		    "a policy has at most %d variables of its own", CUSTOMS_MAX);
 		return;
 	}
-	c->customs[c->custom_count] =
-	    (struct custom){ .name = set->text, .first = set, .func = f, .kept = UINT32_MAX, .slot = UINT32_MAX };
+	c->customs[c->custom_count] = (struct custom){
+		.name = set->text, .first = set, .func = f, .kept = UINT32_MAX, .slot = UINT32_MAX
+	};
 	name_add(c, set->text, NAME_CUSTOM, c->custom_count++, set->range);
 }
 

@@ -215,9 +215,7 @@ struct type custom_type(struct compiler *c, uint32_t index)
 	struct custom *v = &c->customs[index];
 
 	if (v->state == 1) {
-		say(c, REMARK_ERROR, v->first->range, NULL,
-		    "the type of '%.*s' depends on itself; set it to a constant first",
-		    SLICE_ARG(v->name));
+		v->circular = true; /* said when all is known */
 		v->state = 2;
 	}
 	if (v->state == 2)

@@ -57,7 +57,7 @@ struct custom {
 	struct func *func;  /* in which that is */
 	struct type type;
 	unsigned state; /* of finding its type: 0 not yet, 1 on it, 2 found */
-	bool peer, read, exported;
+	bool peer, read, exported, circular;
 	uint32_t export_events, block_events, rule_events;
 	uint32_t kept;      /* slot; UINT32_MAX: none */
 	uint32_t set_event; /* of the last rule placed that exports it */
@@ -142,8 +142,7 @@ bool const_fits(struct compiler *c, struct node *n, const struct type *t);
 /* Can a value of one type stand where the other is wanted? */
 bool type_converts(const struct type *from, const struct type *to);
 /* A constant fits, anything else converts; false and a message. what: "an argument of %.*s". */
-bool expr_fit(
-    struct compiler *c, struct node *n, const struct type *t, const char *what, slice of);
+bool expr_fit(struct compiler *c, struct node *n, const struct type *t, const char *what, slice of);
 struct type custom_type(struct compiler *c, uint32_t index);
 const char *shown(struct compiler *c, const struct node *n);
 

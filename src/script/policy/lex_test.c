@@ -44,7 +44,8 @@ static void blanks_and_comments_are_no_words(void **state)
 
 	assert_int_equal(t.kind, TOKEN_NAME);
 	assert_slice(t.text, "name");
-	assert_true(token_is(&(struct token){ .kind = TOKEN_MARK, .text = lex_next(&lexer).text }, ";"));
+	assert_true(
+	    token_is(&(struct token){ .kind = TOKEN_MARK, .text = lex_next(&lexer).text }, ";"));
 	assert_int_equal(lex_next(&lexer).kind, TOKEN_END);
 	assert_int_equal(lex_next(&lexer).kind, TOKEN_END);
 	assert_int_equal(first("# only").kind, TOKEN_END);
@@ -59,8 +60,9 @@ static void numbers_have_units(void **state)
 		char unit;
 		bool whole;
 	} rows[] = { { "0", 0, 0, true }, { "550", 550000, 0, true }, { "1.5", 1500, 0, false },
-		{ "3K", 3072, 'b', false }, { "1.5M", 1572864, 'b', false }, { "2G", 2147483648, 'b', false },
-		{ "10s", 10000, 's', false }, { "2m", 120000, 's', false }, { "1h", 3600000, 's', false },
+		{ "3K", 3072, 'b', false }, { "1.5M", 1572864, 'b', false },
+		{ "2G", 2147483648, 'b', false }, { "10s", 10000, 's', false },
+		{ "2m", 120000, 's', false }, { "1h", 3600000, 's', false },
 		{ "0.5d", 43200000, 's', false } };
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -79,8 +81,8 @@ static void numbers_have_units(void **state)
 
 static void numbers_that_are_none(void **state)
 {
-	static const char *const bad[] = { "1x", "12ab", "1.2345", "99999999999999999999", "9223372036854775G", "1kk", "5K5",
-		"1_0", "3.1.9", "55.7.1", "5.1234567.1" };
+	static const char *const bad[] = { "1x", "12ab", "1.2345", "99999999999999999999",
+		"9223372036854775G", "1kk", "5K5", "1_0", "3.1.9", "55.7.1", "5.1234567.1" };
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		if (first(bad[i]).kind != TOKEN_BAD)
@@ -99,9 +101,10 @@ static void strings_have_escapes(void **state)
 	assert_slice(string_value(t.text, arena), "a\"b\\\n\tA");
 	static const struct {
 		const char *text, *said;
-	} bad[] = { { "\"open", "no end" }, { "\"open\nx\"", "no end" }, { "\"\\q\"", "escapes are" },
-		{ "\"\\x00\"", "01 to 7F" }, { "\"\\x80\"", "01 to 7F" }, { "\"\\x4\"", "hexadecimal" },
-		{ "\"\\", "no end" }, { "\"\\x", "no end" } };
+	} bad[] = { { "\"open", "no end" }, { "\"open\nx\"", "no end" },
+		{ "\"\\q\"", "escapes are" }, { "\"\\x00\"", "01 to 7F" },
+		{ "\"\\x80\"", "01 to 7F" }, { "\"\\x4\"", "hexadecimal" }, { "\"\\", "no end" },
+		{ "\"\\x", "no end" } };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_int_equal(first(bad[i].text).kind, TOKEN_BAD);
 		said(bad[i].said);
@@ -166,12 +169,13 @@ static void what_is_no_text_is_refused(void **state)
 	static const struct {
 		slice text;
 		uint32_t at;
-	} rows[] = { { SLICE("ab\0c"), 2 }, { SLICE("\xff"), 0 }, { SLICE("é\xc3("), 2 }, { SLICE("\xed\xa0\x80"), 0 },
-		{ SLICE("ok\n\xf8"), 3 } };
+	} rows[] = { { SLICE("ab\0c"), 2 }, { SLICE("\xff"), 0 }, { SLICE("é\xc3("), 2 },
+		{ SLICE("\xed\xa0\x80"), 0 }, { SLICE("ok\n\xf8"), 3 } };
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		sources_begin(&src, arena, NULL, NULL);
-		assert_int_equal(sources_add(&src, "t", rows[i].text, (struct range){ 0 }), UINT32_MAX);
+		assert_int_equal(
+		    sources_add(&src, "t", rows[i].text, (struct range){ 0 }), UINT32_MAX);
 		assert_int_equal(src.messages->range.at, rows[i].at);
 	}
 }

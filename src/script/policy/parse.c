@@ -74,8 +74,8 @@ static void parse_rule_words(struct parser *p, struct decl *d)
 		if (parser_try_word(p, "priority")) {
 			if (p->now.kind != TOKEN_NUMBER || !p->now.whole || p->now.number < 1000 ||
 			    p->now.number > 999000)
-				parser_fail(
-				    p, p->now.range, NULL, "a priority is a number from 1 to 999");
+				remark_add(p->src, REMARK_ERROR, p->now.range, NULL,
+				    "a priority is a number from 1 to 999");
 			d->priority = (unsigned)(p->now.number / 1000);
 			parser_next(p);
 		} else if (parser_try_word(p, "at")) {

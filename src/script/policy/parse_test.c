@@ -3,28 +3,30 @@
 
 static void every_declaration_is_read(void **state)
 {
-	lab_good("table a of domain = [ \"x.example\", \".x.example\", ];\n"
-		 "table b of string to number = [ \"x\" to 5, \"y\" to -1.5 ];\n"
-		 "table c of number = [ 1, 2..5, -3..-1 ];\n"
-		 "table d of network = [];\n"
-		 "method m(a: string, b: number) { set(text, \"%a%%b%\"); }\n"
-		 "rule \"r\" priority 1 at onM shadow { when any { num > 1; flag; } then { } }\n"
-		 "rule \"s\" disabled { then { set(num, 1); } }\n"
-		 "event onC { call(m, \"x\", 2); }\n"
-		 "test \"t\" { given num = 5; connect \"192.0.2.1\" port 25; ehlo \"x\"; starttls; auth \"a\" failed;\n"
-		 " mail \"a@b.example\" size 5K; rcpt \"c@d.example\"; data { \"a\" \"b\" } rset; wait 5m; process;\n"
-		 " relay \"x.example\"; fail \"a@b.example\" 550 5.1.1 \"no\"; expect accept; expect reject 550 5.7.1 \"*\" by rule \"r\";\n"
-		 " expect not rule \"r\"; expect did note(\"x\"); expect num == 5; quit; }\n");
+	lab_good(
+	    "table a of domain = [ \"x.example\", \".x.example\", ];\n"
+	    "table b of string to number = [ \"x\" to 5, \"y\" to -1.5 ];\n"
+	    "table c of number = [ 1, 2..5, -3..-1 ];\n"
+	    "table d of network = [];\n"
+	    "method m(p: string, q: number) { set(text, \"%p%%q%\"); }\n"
+	    "rule \"r\" priority 1 at onM shadow { when any { num > 1; flag; } then { } }\n"
+	    "rule \"s\" disabled { then { set(num, 1); } }\n"
+	    "event onC { call(m, \"x\", 2); }\n"
+	    "test \"t\" { given num = 5; connect \"192.0.2.1\" port 25; ehlo \"x\"; starttls; auth \"a\" failed;\n"
+	    " mail \"a@b.example\" size 5K; rcpt \"c@d.example\"; data { \"a\" \"b\" } rset; wait 5m; process;\n"
+	    " relay \"x.example\"; fail \"a@b.example\" 550 5.1.1 \"no\"; expect accept; expect reject 550 5.7.1 \"*\" by rule \"r\";\n"
+	    " expect not rule \"r\"; expect did note(\"x\"); expect num == 5; quit; }\n");
 }
 
 static void every_statement_is_read(void **state)
 {
-	lab_good("method m { return; }\n"
-		 "event onM { set(text, \"a\"); set(mine, text); export(mine); call(m);\n"
-		 " if (flag) { accept(); } else if (flag2) { reject(550, 5.7.1, \"x\"); } else { reject(\"x\"); }\n"
-		 " switch (kind) { case \"red\", \"green\": discard(); case \"blue\": quarantine(\"q\"); default: tmpreject(450, \"y\"); } }\n"
-		 "event onR { foreach n in names { call(note, n); } disconnect(\"bye\"); }\n"
-		 "event onD { call(note, mine); tmpreject(4.7.1, \"x\"); }\n");
+	lab_good(
+	    "method m { return; }\n"
+	    "event onM { set(text, \"a\"); set(mine, text); export(mine); call(m);\n"
+	    " if (flag) { accept(); } else if (flag2) { reject(550, 5.7.1, \"x\"); } else { reject(\"x\"); }\n"
+	    " switch (kind) { case \"red\", \"green\": discard(); case \"blue\": quarantine(\"q\"); default: tmpreject(450, \"y\"); } }\n"
+	    "event onR { foreach n in names { call(note, n); } disconnect(\"bye\"); }\n"
+	    "event onD { call(note, mine); tmpreject(4.7.1, \"x\"); }\n");
 }
 
 static void operators_bind_as_written(void **state)
@@ -52,15 +54,17 @@ static void operators_bind_as_written(void **state)
 
 static void all_errors_come_in_one_run(void **state)
 {
-	lab_compile("rule \"a\" { when all { nosuch; num > ; flag } then { set(num 1); set(txet, \"a\"); reject(450, \"x\"); } }\n"
-		    "table t of nothing = [];\n"
-		    "rule \"b\" priority 1000 { then { frobnicate(); } }\n"
-		    "event onNowhere { set(num, ); }\n"
-		    "wrong;\n"
-		    "event onC { set(num, \"x\"); }\n");
-	static const char *const want[] = { "'nosuch'", "expected a value", "expected ';' before '}'", "expected ',' before '1'",
-		"500 to 599", "expected a key type", "1 to 999", "'frobnicate' begins no statement", "'onNowhere'",
-		"expected 'import'", "is no number", "did you mean 'text'" };
+	lab_compile(
+	    "rule \"a\" { when all { nosuch; num > ; flag } then { set(num 1); set(txet, \"a\"); reject(450, \"x\"); } }\n"
+	    "table t of nothing = [];\n"
+	    "rule \"b\" priority 1000 { then { frobnicate(); } }\n"
+	    "event onNowhere { set(num, ); }\n"
+	    "wrong;\n"
+	    "event onC { set(num, \"x\"); }\n");
+	static const char *const want[] = { "'nosuch'", "expected a value",
+		"expected ';' before '}'", "expected ',' before '1'", "500 to 599",
+		"expected a key type", "1 to 999", "'frobnicate' begins no statement",
+		"'onNowhere'", "expected 'import'", "is no number", "did you mean 'text'" };
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
 		if (!strstr(lab_said(), want[i]))
 			fail_msg("not said: %s\n%s", want[i], lab_said());
@@ -68,7 +72,8 @@ static void all_errors_come_in_one_run(void **state)
 
 static void what_is_missing_is_missed_where_it_should_be(void **state)
 {
-	lab_refused("event onC { set(num, 1)\n  set(text, \"a\"); }", "test.policy:1:24: error: expected ';' before 'set'");
+	lab_refused("event onC { set(num, 1)\n  set(text, \"a\"); }",
+	    "test.policy:1:24: error: expected ';' before 'set'");
 	lab_refused("event onC { set(num, 1);", "expected '}', but the file ends");
 	lab_refused("rule \"x\" { }", "expected 'when' or 'then' before '}'");
 	lab_refused("rule \"x\" { when some { flag; } then { } }", "expected 'all' or 'any'");
@@ -84,12 +89,14 @@ static void what_is_missing_is_missed_where_it_should_be(void **state)
 	lab_refused("event onC { reject(451, \"x\"); }", "500 to 599");
 	lab_refused("event onC { tmpreject(550, \"x\"); }", "400 to 499");
 	lab_refused("event onC { reject(550, 4.7.1, \"x\"); }", "begins with 5");
-	lab_refused("event onC { switch (num) { default: return; case 1: return; } }", "nothing may follow 'default'");
-	lab_refused("event onC { set(text, \"50% off\"); }", "write %name%, or %% for a percent sign");
+	lab_refused("event onC { switch (num) { default: return; case 1: return; } }",
+	    "nothing may follow 'default'");
+	lab_refused(
+	    "event onC { set(text, \"50% off\"); }", "write %name%, or %% for a percent sign");
 	lab_refused("method m(a) { }", "expected ':'");
 	lab_refused("table t of string = [ \"a\" to 1 ];", "leads to no values");
 	lab_refused("table t of string to number = [ \"a\" ];", "'to' is missing");
-	lab_refused("table t of string = [ 1..5 ];", "numbers");
+	lab_refused("table t of string = [ 1..5 ];", "for tables of number");
 	lab_refused("import \"../x.policy\";", "without '..'");
 	lab_refused("import \"/etc/passwd\";", "without '..'");
 	lab_refused("import \"none.policy\";", "cannot open");
@@ -101,7 +108,8 @@ static void imports_are_read_once_and_lead_nowhere_back(void **state)
 {
 	lab.file_name = "sub.policy";
 	lab.file_text = "table t of string = [ \"Hello World\" ];";
-	lab_good("import \"sub.policy\"; import \"sub.policy\"; event onC { if (text in t) { call(note, \"x\"); } }");
+	lab_good(
+	    "import \"sub.policy\"; import \"sub.policy\"; event onC { if (text in t) { call(note, \"x\"); } }");
 	lab.file_text = "import \"test.policy\";";
 	lab_refused("import \"sub.policy\";", "leads back to itself");
 	lab.file_text = "event onC { set(num, \"x\"); }";
@@ -111,10 +119,13 @@ static void imports_are_read_once_and_lead_nowhere_back(void **state)
 
 static void nesting_has_an_end(void **state)
 {
-	static char text[200000];
-	static const char *const pairs[][4] = { { "event onC { set(num, ", "(", ")", "1" }, { "event onC { set(flag, ", "not ", "", "yes" },
-		{ "event onC { ", "if (flag) { ", "} ", "" }, { "event onC { set(num, ", "-", "", "1" },
-		{ "event onC { set(text, ", "lower(", ")", "\"a\"" }, { "event onC { ", "switch (num) { case 1: ", "} ", "" } };
+	static char text[400000];
+	static const char *const pairs[][4] = { { "event onC { set(num, ", "(", ")", "1" },
+		{ "event onC { set(flag, ", "not ", "", "yes" },
+		{ "event onC { ", "if (flag) { ", "} ", "" },
+		{ "event onC { set(num, ", "-", "", "1" },
+		{ "event onC { set(text, ", "lower(", ")", "\"a\"" },
+		{ "event onC { ", "switch (num) { case 1: ", "} ", "" } };
 
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
 		for (unsigned deep = 50; deep <= 10000; deep *= 200) {
@@ -172,16 +183,19 @@ static void names_are_their_own(void **state)
 	lab_refused("method text { }", "'text' is already a variable of the server");
 	lab_refused("table onC of string = [];", "'onC' is already an event");
 	lab_refused("method m { } method m { }", "'m' is already a method");
-	lab_refused("method m(text: string) { } event onC { call(m, \"x\"); }", "the name of something else");
+	lab_refused("method m(text: string) { } event onC { call(m, \"x\"); }",
+	    "the name of something else");
 	lab_refused("event onC { foreach num in names { } }", "the name of something else");
-	lab_refused("event onC { foreach n in names { foreach n in names { } } }", "the name of something else");
+	lab_refused("event onC { foreach n in names { foreach n in names { } } }",
+	    "the name of something else");
 	lab_refused("event onC { foreach n in names { set(n, \"x\"); } }", "can only be read");
-	lab_refused("method m(a: string) { set(a, \"x\"); } event onC { call(m, \"x\"); }", "can only be read");
+	lab_refused("method m(a: string) { set(a, \"x\"); } event onC { call(m, \"x\"); }",
+	    "can only be read");
 	lab_refused("event onC { set(onC, 1); }", "is no variable");
 	lab_refused("event onC { call(homes); }", "there is no method 'homes'");
 	lab_refused("event onC { set(flag, homes); }", "is a table and has no value");
 	lab_refused("event onC { set(text, lower); }", "is called with parentheses");
-	lab_refused("event onC { set(Num, 1); call(note, \"%NUM%\"); }", "did you mean 'num'?");
+	lab_refused("event onC { call(note, \"%nuum%\"); }", "did you mean 'num'?");
 }
 
 static void an_empty_policy_is_good(void **state)

@@ -155,8 +155,7 @@ static void list_rules(struct policy *p, const struct compiler *c)
 struct policy *policy_compile(const struct policy_host *host, struct sources *sources,
     uint32_t file, const struct policy_limits *limits)
 {
-	struct compiler c =
-	    compiler_of(host_read(host, sources->arena), sources, sources->arena);
+	struct compiler c = compiler_of(host_read(host, sources->arena), sources, sources->arena);
 
 	if (file >= sources->file_count || sources->errors)
 		return NULL;
@@ -196,8 +195,7 @@ static struct decl *condition_decl(const char *event, struct node *expr, struct 
 	slice result = SLICE("(result)"); /* no name of a policy */
 
 	block->kind = NODE_BLOCK;
-	*set =
-	    (struct node){ .kind = NODE_SET, .range = expr->range, .text = result, .a = expr };
+	*set = (struct node){ .kind = NODE_SET, .range = expr->range, .text = result, .a = expr };
 	set->next = ARENA_NEW(arena, struct node);
 	*set->next = (struct node){ .kind = NODE_EXPORT, .range = expr->range, .text = result };
 	block->kids = set;
@@ -234,8 +232,7 @@ struct program *policy_condition(
 	c.table_count = p->table_count;
 	if (c.table_count)
 		memcpy(c.tables, p->tables, c.table_count * sizeof *c.tables);
-	c.tree.first = c.tree.last =
-	    condition_decl(p->host->host->events[0].name, expr, arena);
+	c.tree.first = c.tree.last = condition_decl(p->host->host->events[0].name, expr, arena);
 	c.tree.count = 1;
 	check_host_names(&c);
 	condition_names(&c, p);

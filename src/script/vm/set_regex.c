@@ -35,7 +35,8 @@ static bool repeats_much(slice rest)
 {
 	unsigned n = 0;
 
-	for (size_t i = 1; i < rest.n && (octet_is(rest.p[i], OCTET_DIGIT) || rest.p[i] == ','); i++) {
+	for (size_t i = 1; i < rest.n && (octet_is(rest.p[i], OCTET_DIGIT) || rest.p[i] == ',');
+	     i++) {
 		n = rest.p[i] == ',' ? 0 : n * 10 + (unsigned)(rest.p[i] - '0');
 		if (n > REPEAT_MAX)
 			return true;

@@ -29,7 +29,8 @@ static const struct set *make(enum set_kind kind, const char *items, bool values
 		slice one = slice_head(rest, slice_find(rest, ' '));
 
 		rest = slice_from(rest, one.n + 1);
-		if (!set_add(&m, one, values ? VALUE_NUMBER_OF(++number) : (struct value){ 0 }, &error))
+		if (!set_add(
+			&m, one, values ? VALUE_NUMBER_OF(++number) : (struct value){ 0 }, &error))
 			return NULL;
 	}
 	return set_end(&m, &error);
@@ -49,7 +50,8 @@ static int64_t at(const struct set *set, const char *key)
 
 static void domains_are_found_from_the_most_exact(void **state)
 {
-	const struct set *s = make(SET_DOMAIN, ".example.org mx.example.org example.org .a.b.example.org münchen.example", true);
+	const struct set *s = make(SET_DOMAIN,
+	    ".example.org mx.example.org example.org .a.b.example.org münchen.example", true);
 
 	assert_int_equal(at(s, "example.org"), 3);
 	assert_int_equal(at(s, "EXAMPLE.org"), 3);
@@ -65,7 +67,8 @@ static void domains_are_found_from_the_most_exact(void **state)
 
 static void addresses_are_found_from_the_most_exact(void **state)
 {
-	const struct set *s = make(SET_ADDRESS, "@.example.org root@ ann@example.org @example.org", true);
+	const struct set *s =
+	    make(SET_ADDRESS, "@.example.org root@ ann@example.org @example.org", true);
 
 	assert_int_equal(at(s, "ann@example.org"), 3);
 	assert_int_equal(at(s, "Ann@Example.ORG"), 3);
@@ -81,7 +84,8 @@ static void addresses_are_found_from_the_most_exact(void **state)
 static void networks_are_found_from_the_narrowest(void **state)
 {
 	const struct set *s = make(SET_NETWORK,
-	    "10.0.0.0/8 10.1.0.0/255.255.0.0 10.1.2.3 192.0.2.10-192.0.2.20 2001:db8::/32 0.0.0.0/0", true);
+	    "10.0.0.0/8 10.1.0.0/255.255.0.0 10.1.2.3 192.0.2.10-192.0.2.20 2001:db8::/32 0.0.0.0/0",
+	    true);
 
 	assert_non_null(s);
 	assert_int_equal(at(s, "10.9.9.9"), 1);
@@ -99,8 +103,9 @@ static void networks_are_found_from_the_narrowest(void **state)
 
 static void networks_that_are_none_are_refused(void **state)
 {
-	static const char *const bad[] = { "10.0.0.0/33", "10.0.0.256", "10.0.0.0/255.0.255.0", "10.0.0.9-10.0.0.1",
-		"10.0.0.1-::1", "2001:db8::/129", "example.org", "10.0.0.0/", "10.0.0.0/-1", "/8", "-" };
+	static const char *const bad[] = { "10.0.0.0/33", "10.0.0.256", "10.0.0.0/255.0.255.0",
+		"10.0.0.9-10.0.0.1", "10.0.0.1-::1", "2001:db8::/129", "example.org", "10.0.0.0/",
+		"10.0.0.0/-1", "/8", "-" };
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		if (make(SET_NETWORK, bad[i], false))
@@ -115,8 +120,8 @@ static void numbers_lie_in_ranges(void **state)
 	const struct set *s = make(SET_NUMBER, "1..10 5 20 -5..-1 0.5", true);
 	static const struct {
 		int64_t key, want;
-	} rows[] = { { 1000, 1 }, { 10000, 1 }, { 10001, 0 }, { 5000, 2 }, { 20000, 3 }, { -3000, 4 },
-		{ 0, 0 }, { 500, 5 }, { INT64_MIN, 0 }, { INT64_MAX, 0 } };
+	} rows[] = { { 1000, 1 }, { 10000, 1 }, { 10001, 0 }, { 5000, 2 }, { 20000, 3 },
+		{ -3000, 4 }, { 0, 0 }, { 500, 5 }, { INT64_MIN, 0 }, { INT64_MAX, 0 } };
 
 	assert_non_null(s);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -131,7 +136,8 @@ static void numbers_lie_in_ranges(void **state)
 
 static void texts_and_patterns(void **state)
 {
-	const struct set *s = make(SET_TEXT, "One two ÄRGER", true), *p = make(SET_PATTERN, "a* *b c", true);
+	const struct set *s = make(SET_TEXT, "One two ÄRGER", true),
+			 *p = make(SET_PATTERN, "a* *b c", true);
 
 	assert_int_equal(at(s, "ONE"), 1);
 	assert_int_equal(at(s, "ärger"), 3);
@@ -147,8 +153,8 @@ static void what_is_no_item_is_refused(void **state)
 	static const struct {
 		enum set_kind kind;
 		const char *item;
-	} bad[] = { { SET_DOMAIN, "a/b" }, { SET_DOMAIN, "." }, { SET_ADDRESS, "ann" }, { SET_ADDRESS, "@" },
-		{ SET_ADDRESS, "ann@a/b" }, { SET_DOMAIN, "a\x01.b" } };
+	} bad[] = { { SET_DOMAIN, "a/b" }, { SET_DOMAIN, "." }, { SET_ADDRESS, "ann" },
+		{ SET_ADDRESS, "@" }, { SET_ADDRESS, "ann@a/b" }, { SET_DOMAIN, "a\x01.b" } };
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		if (make(bad[i].kind, bad[i].item, false))
@@ -244,7 +250,10 @@ static void expressions_are_found_anywhere(void **state)
 	assert_true(one("a{2,3}[[:digit:]]", "xaa7", false));
 	assert_true(one("(?i:x)|y", "X", true));
 	assert_true(one("\\bfoo\\b", "a foo b", false));
-	assert_true(one("a.c", "a\xff" "c abc", false));
+	assert_true(one("a.c",
+	    "a\xff"
+	    "c abc",
+	    false));
 }
 
 static void a_group_is_extracted(void **state)
@@ -252,7 +261,8 @@ static void a_group_is_extracted(void **state)
 	struct set_memory memory = { .take = take, .from = arena };
 	slice group;
 
-	assert_true(set_extract(regex("\\[(\\d+)\\]", false), SLICE("x [12] [3]"), &memory, &group));
+	assert_true(
+	    set_extract(regex("\\[(\\d+)\\]", false), SLICE("x [12] [3]"), &memory, &group));
 	assert_slice(group, "12");
 	assert_false(set_extract(regex("a(b)?c", false), SLICE("ac"), &memory, &group));
 	assert_false(set_extract(regex("ab", false), SLICE("ab"), &memory, &group));
@@ -261,12 +271,14 @@ static void a_group_is_extracted(void **state)
 
 static void what_might_not_end_is_refused(void **state)
 {
-	static const char *const bad[] = { "(a)\\1", "\\g{1}", "(?<n>a)\\k<n>", "(?=a)", "(?!a)", "(?<=a)", "(?<!a)",
-		"(?R)", "(?1)", "(?P>n)", "(?C1)", "(*ACCEPT)", "(?(1)a|b)", "\\Qa", "\\C", "(", "a{2", "[a", "(?#x)",
-		"\\c[(?=a)]", "[](?=a)", "a{1001}", "a{2,40000}", "" };
+	static const char *const bad[] = { "(a)\\1", "\\g{1}", "(?<n>a)\\k<n>", "(?=a)", "(?!a)",
+		"(?<=a)", "(?<!a)", "(?R)", "(?1)", "(?P>n)", "(?C1)", "(*ACCEPT)", "(?(1)a|b)",
+		"\\Qa", "\\C", "(", "a{2", "[a", "(?#x)", "\\c[(?=a)]", "[](?=a)", "a{1001}",
+		"a{2,40000}", "" };
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		if (regex(bad[i], false) && strcmp(bad[i], "a{2") != 0 && strcmp(bad[i], "[](?=a)") != 0)
+		if (regex(bad[i], false) && strcmp(bad[i], "a{2") != 0 &&
+		    strcmp(bad[i], "[](?=a)") != 0)
 			fail_msg("%s is taken", bad[i]);
 	char long_one[2000];
 	memset(long_one, 'a', sizeof long_one);
@@ -277,8 +289,9 @@ static void what_might_not_end_is_refused(void **state)
 /* Whatever is done to it, an expression takes at most its units, and is charged at most what is proved. */
 static void hostile_expressions_come_to_their_bound(void **state)
 {
-	static const char *const hostile[] = { "(a+)+$", "(a|a)+$", "(a|aa)+$", "(a*)*b", "(.*)*x", "a*a*a*a*a*b", "(?:a?){500}b",
-		".*.*.*.*=", "(\\w+\\s?)+!", "([a-z]+)*[0-9]", "a{900}b", "(x?a*)+y", "(?>a+)b" };
+	static const char *const hostile[] = { "(a+)+$", "(a|a)+$", "(a|aa)+$", "(a*)*b", "(.*)*x",
+		"a*a*a*a*a*b", "(?:a?){500}b", ".*.*.*.*=", "(\\w+\\s?)+!", "([a-z]+)*[0-9]",
+		"a{900}b", "(x?a*)+y", "(?>a+)b" };
 	size_t n = 65536;
 	char *text = malloc(n);
 

@@ -74,7 +74,8 @@ static void a_glob_with_many_stars_ends_soon(void **state)
 	for (size_t i = 0; i < sizeof pattern; i++)
 		pattern[i] = i % 2 ? '*' : 'a';
 	pattern[sizeof pattern - 1] = 'b';
-	assert_false(text_glob((slice){ text, sizeof text }, (slice){ pattern, sizeof pattern }, false));
+	assert_false(
+	    text_glob((slice){ text, sizeof text }, (slice){ pattern, sizeof pattern }, false));
 }
 
 static void numbers_are_thousandths(void **state)
@@ -109,7 +110,8 @@ static void numbers_are_thousandths(void **state)
 
 static void unknown_equals_nothing(void **state)
 {
-	struct value unknown = { 0 }, empty = VALUE_TEXT_OF(SLICE("")), a = VALUE_TEXT_OF(SLICE("a"));
+	struct value unknown = { 0 }, empty = VALUE_TEXT_OF(SLICE("")),
+		     a = VALUE_TEXT_OF(SLICE("a"));
 	struct value one = VALUE_NUMBER_OF(1), yes = VALUE_YESNO_OF(true);
 
 	assert_false(value_equal(&unknown, &unknown));
