@@ -504,7 +504,9 @@ static void check_customs(struct compiler *c)
 		for (uint32_t k = 0; k < c->host->host->variable_count && !*like; k++) {
 			const char *name = c->host->host->variables[k].name;
 
-			if (word_distance(v->name, slice_of(name), 2) <= 2 && v->name.n > 3)
+			/* Two letters of a short word make any other one. */
+			if (v->name.n > 3 &&
+			    word_distance(v->name, slice_of(name), 2) <= (v->name.n < 6 ? 1 : 2))
 				like = name;
 		}
 		if (*like)

@@ -90,6 +90,26 @@ static struct compiler compiler_of(
 
 /* ---- bounds ---- */
 
+/* The declaration whose function is the dearest of those that an event runs. */
+static const struct decl *dearest(const struct policy *p, unsigned event)
+{
+	const struct program *program = p->program;
+	const struct program_func *entry = &program->funcs[program->entries[event]], *found = NULL;
+	const struct decl *at = p->decls;
+
+	for (uint32_t pc = entry->start; pc < entry->end; pc++) {
+		const struct instruction *in = &program->code[pc];
+
+		if (in->op == OP_INVOKE && (!found || program->funcs[in->a].steps > found->steps))
+			found = &program->funcs[in->a];
+	}
+	for (const struct decl *d = p->decls; d && found; d = d->next)
+		if ((d->kind == DECL_RULE || d->kind == DECL_EVENT) &&
+		    slice_eq(d->name, slice_of(found->name)))
+			at = d;
+	return at;
+}
+
 static void check_bounds(struct policy *p, const struct policy_limits *limits)
 {
 	const struct policy_host *h = p->host->host;
@@ -99,18 +119,12 @@ static void check_bounds(struct policy *p, const struct policy_limits *limits)
 
 		if (limits && limits->least_events & 1u << e)
 			most = limits->least_steps;
-		if (p->program->bounds[e].steps <= most)
-			continue;
-		for (struct decl *d = p->decls; d; d = d->next)
-			if (d->kind != DECL_TABLE && d->kind != DECL_TEST) {
-				remark_add(p->sources, REMARK_ERROR, d->range,
-				    "shorten loops within loops, and patterns with many stars",
-				    "%s may take %llu steps; at most %llu are allowed",
-				    h->events[e].name,
-				    (unsigned long long)p->program->bounds[e].steps,
-				    (unsigned long long)most);
-				break;
-			}
+		if (p->program->bounds[e].steps > most)
+			remark_add(p->sources, REMARK_ERROR, dearest(p, e)->range,
+			    "shorten loops within loops, and patterns with many stars",
+			    "%s may take %llu steps, the most of them here; at most %llu are allowed",
+			    h->events[e].name, (unsigned long long)p->program->bounds[e].steps,
+			    (unsigned long long)most);
 	}
 }
 
