@@ -103,6 +103,7 @@ static void emit_foreach(struct emitter *e, const struct node *n)
 
 	element.list = false;
 	l.slot = emit_var(e, n->text, &element);
+	e->vars[l.slot].max = type_max(&element); /* no longer than an element */
 	emit_expr(e, n->a);
 	emit(e, OP_EACH, 0, 0);
 	uint32_t next = emit(e, OP_NEXT, 0, (uint16_t)l.slot);
