@@ -101,6 +101,7 @@ static struct lab {
 	struct policy *policy;
 	struct value vars[70000];
 	struct vm vm;
+	uint64_t steps; /* that an event may take; 0: VM_STEPS */
 	struct buf notes; /* what note() and others were told: "note(a) tell(b, c) " */
 	struct buf out;
 	const char *file_name, *file_text; /* what imports and tables read */
@@ -174,7 +175,8 @@ static inline struct policy *lab_compile_slice(slice text)
 	memset(lab.vars, 0, sizeof lab.vars);
 	sources_begin(&lab.sources, lab.arena, lab_read, NULL);
 	uint32_t file = sources_add(&lab.sources, "test.policy", text, (struct range){ 0 });
-	lab.policy = policy_compile(&lab.host, &lab.sources, file, NULL);
+	struct policy_limits limits = { .steps = lab.steps };
+	lab.policy = policy_compile(&lab.host, &lab.sources, file, &limits);
 	sources_print(&lab.sources, false, &lab.out);
 	return lab.policy;
 }
@@ -203,7 +205,7 @@ static inline struct value *lab_var(const char *name)
 
 static inline enum vm_result lab_run(const char *event)
 {
-	struct vm_limits limits = { VM_STEPS, VM_MEMORY, deadline_in_ms(60000), 10000 };
+	struct vm_limits limits = { lab.steps ? lab.steps : VM_STEPS, VM_MEMORY, deadline_in_ms(60000), 10000 };
 
 	assert_true(lab.policy->program->var_count < sizeof lab.vars / sizeof lab.vars[0]);
 	vm_begin(&lab.vm, lab.policy->program, lab.vars, lab.arena, &limits);
@@ -226,7 +228,7 @@ static inline const char *lab_notes(void)
 static inline void lab_good_at(const char *text, const char *file, int line)
 {
 	if (!lab_compile(text)) {
-		print_error("%s\nis refused:\n%s", text, lab_said());
+		fprintf(stderr, "%s\nis refused:\n%s", text, lab_said());
 		_fail(file, line);
 	}
 }
@@ -239,7 +241,7 @@ static inline void lab_says_at(
 	bool good = lab_compile(text) != NULL;
 
 	if (good == refused || !strstr(lab_said(), said)) {
-		print_error("%s\n%s, saying:\n%s\nwanted: %s\n", text,
+		fprintf(stderr, "%s\n%s, saying:\n%s\nwanted: %s\n", text,
 		    good ? "compiles" : "is refused", lab_said(), said);
 		_fail(file, line);
 	}
@@ -293,7 +295,7 @@ static inline void lab_condition_at(
 	int got = lab_condition(before, condition);
 
 	if (got != want) {
-		print_error("%s: %s\n%s", condition,
+		fprintf(stderr, "%s: %s\n%s", condition,
 		    got < 0   ? "refused"
 			: got ? "yes"
 			      : "no",
