@@ -312,13 +312,14 @@ static const struct vm_builtin *make_builtins(struct compiler *c)
 
 	for (uint32_t i = 0; i < h->method_count; i++) {
 		const struct host_method *m = &c->host->methods[i];
-		bool header = strcmp(m->spec->name, "header") == 0;
+		bool header = strcmp(m->spec->name, "header") == 0,
+		     headers = strcmp(m->spec->name, "headers") == 0;
 
 		all[i] = (struct vm_builtin){ .name = m->spec->name,
 			.args = arg_letters(c, m),
 			.result = result_letter(m),
 			.max = header ? 8192 : type_max(&m->result),
-			.count = m->result.list ? 1000 : 0,
+			.count = headers ? 1000 : type_count(&m->result),
 			.cost = m->spec->cost               ? m->spec->cost
 			    : m->spec->kind == METHOD_CHECK ? 100
 							    : 1,
