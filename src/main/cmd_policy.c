@@ -222,15 +222,38 @@ static bool explain_name(struct job *j, const char *name)
 	return false;
 }
 
+/* The name that was perhaps meant; NULL: none is near. */
+static const char *nearest(const struct policy_host *h, const char *name)
+{
+	const char *found = NULL;
+	unsigned best = 3;
+
+	for (unsigned i = 0; i < h->variable_count + h->method_count + h->event_count; i++) {
+		const char *other = i < h->variable_count ? h->variables[i].name
+		    : i < h->variable_count + h->method_count
+		    ? h->methods[i - h->variable_count].name
+		    : h->events[i - h->variable_count - h->method_count].name;
+		unsigned d = word_distance(slice_of(name), slice_of(other), 2);
+
+		if (d < best) {
+			best = d;
+			found = other;
+		}
+	}
+	return found;
+}
+
 static int explain(const char *name)
 {
 	struct job j;
 
 	job_begin(&j, false);
 	bool found = explain_name(&j, name);
+	const char *near = found ? NULL : nearest(&j.host, name);
 	if (!found)
 		fprintf(stderr,
-		    "hauberk policy explain: there is no variable, method or event '%s'\n", name);
+		    "hauberk policy explain: there is no variable, method or event '%s'%s%s%s\n",
+		    name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 	job_end(&j);
 	return !found;
 }

@@ -123,12 +123,8 @@ static void check_set_variable(struct compiler *c, struct node *n, uint32_t inde
 		c->peer[index] = c->changed = true;
 	if (!v->settable)
 		say(c, REMARK_ERROR, n->range, NULL, "%s can only be read", name);
-	if (v->no_peer && n->a->peer && !c->quiet)
-		say(c, REMARK_ERROR, n->a->range,
-		    arena_printf(
-			c->arena, "use lookup(table, %s) with a table of yours", shown(c, n->a)),
-		    "%s takes no peer value; %s is what the client, the message or another server said",
-		    name, shown(c, n->a));
+	if (v->no_peer)
+		check_peer(c, n->a, name);
 	if (fits && n->a->kind == NODE_CONST && n->a->value.kind == VALUE_NUMBER &&
 	    (n->a->value.number < v->least || n->a->value.number > v->most))
 		say(c, REMARK_ERROR, n->a->range, v->spec->type, "%s is out of the range of %s",
@@ -253,8 +249,8 @@ static void check_foreach(struct compiler *c, struct node *n)
 
 	check_expr(c, n->a);
 	if (n->a->type.base != BASE_ANY && !n->a->type.list)
-		say(c, REMARK_ERROR, n->a->range, NULL, "foreach goes through a list; %s is a %s",
-		    shown(c, n->a), type_text(&n->a->type, c->arena));
+		say(c, REMARK_ERROR, n->a->range, NULL, "foreach goes through a list; %s is %s",
+		    shown(c, n->a), type_a(&n->a->type, c->arena));
 	if (name_find(c, n->text)->kind != NAME_NONE || local_find(c, n->text))
 		say(c, REMARK_ERROR, n->range, NULL, "'%.*s' is the name of something else",
 		    SLICE_ARG(n->text));
@@ -545,6 +541,5 @@ void check_policy(struct compiler *c)
 	for (uint32_t i = 0; i < c->func_count; i++)
 		check_body(c, &c->funcs[i]);
 	check_customs(c);
-	if (!c->src->errors)
-		check_events(c);
+	check_events(c);
 }

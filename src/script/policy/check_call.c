@@ -109,12 +109,28 @@ static void check_word_arg(struct compiler *c, struct node *arg, const struct ho
 	}
 }
 
-static void check_peer(struct compiler *c, const struct node *arg, const char *name)
+/* A table of the policy that leads from such a value to another one. */
+static const char *table_for(struct compiler *c, const struct node *n)
 {
-	say(c, REMARK_ERROR, arg->range,
-	    arena_printf(c->arena, "use lookup(table, %s) with a table of yours", shown(c, arg)),
-	    "%s takes no peer value; %s is what the client, the message or another server said",
-	    name, shown(c, arg));
+	for (uint32_t i = 0; i < c->table_count; i++) {
+		const struct table *t = &c->tables[i];
+		struct type key = { .base = t->key };
+
+		if (t->has_to && type_converts(&n->type, &key))
+			return arena_str(c->arena, t->name);
+	}
+	return "table";
+}
+
+void check_peer(struct compiler *c, const struct node *n, const char *name)
+{
+	if (!n->peer || c->quiet)
+		return;
+	say(c, REMARK_ERROR, n->range,
+	    arena_printf(
+		c->arena, "use lookup(%s, %s) with a table of yours", table_for(c, n), shown(c, n)),
+	    "%s takes no peer value; %s %s said", name, shown(c, n),
+	    n->kind == NODE_NAME ? "is what the client" : "comes from what a client or message");
 }
 
 static void check_arg(
@@ -127,15 +143,15 @@ static void check_arg(
 	check_expr(c, arg);
 	if (p->word == 'l') {
 		if (!arg->type.list && arg->type.base != BASE_ANY)
-			say(c, REMARK_ERROR, arg->range, NULL, "%s wants a list; %s is a %s",
-			    m->spec->name, shown(c, arg), type_text(&arg->type, c->arena));
+			say(c, REMARK_ERROR, arg->range, NULL, "%s wants a list; %s is %s",
+			    m->spec->name, shown(c, arg), type_a(&arg->type, c->arena));
 	} else if (p->word != 'a') {
 		expr_fit(c, arg, &p->type, "argument %.*s", p->name);
 	} else if (arg->type.base == BASE_BODY &&
 	    !slice_eq(slice_of(m->spec->name), SLICE("length"))) {
 		say(c, REMARK_ERROR, arg->range, NULL, "a body is only for 'matches' and length()");
 	}
-	if (p->no_peer && arg->peer && !c->quiet)
+	if (p->no_peer && arg->peer)
 		check_peer(c, arg,
 		    arena_printf(c->arena, "%.*s of %s", SLICE_ARG(p->name), m->spec->name));
 	if (p->recipient && arg->peer && !c->func->asked_table)

@@ -102,6 +102,34 @@ struct placing {
 	bool failed;
 };
 
+/* The events of one side, of the contexts in which the other side's are. */
+static const char *side_text(struct compiler *c, uint32_t events, uint32_t others)
+{
+	const struct policy_host *h = c->host->host;
+	uint32_t same = 0;
+
+	for (unsigned i = 0; i < h->event_count; i++)
+		for (unsigned k = 0; k < h->event_count; k++)
+			if (events & 1u << i && others & 1u << k &&
+			    strcmp(h->events[i].context, h->events[k].context) == 0)
+				same |= 1u << i;
+	return events_text(h, same ? same : events, c->arena);
+}
+
+static void say_at_odds(const struct placing *p, const struct use *u, uint32_t events)
+{
+	struct compiler *c = p->c;
+
+	if (c->silent)
+		return;
+	say(c, REMARK_ERROR, head_of(p->rule->decl),
+	    "no event has both; make two rules of it, with export() for what they share",
+	    "rule \"%.*s\" %s (%s) but %s (%s%s)", SLICE_ARG(p->rule->decl->name),
+	    p->last ? use_text(c, p->last) : "is for", side_text(c, p->events, events),
+	    use_text(c, u), events_text(c->host->host, events, c->arena),
+	    events & (events - 1) ? "" : " only");
+}
+
 static void narrow(struct placing *p, struct func *f)
 {
 	if (f->stamp == p->c->stamp)
@@ -111,18 +139,8 @@ static void narrow(struct placing *p, struct func *f)
 		uint32_t events = use_events(p->c, f, u);
 
 		if (!(p->events & events)) {
-			const struct policy_host *h = p->c->host->host;
-
 			p->failed = true;
-			if (!p->c->silent)
-				say(p->c, REMARK_ERROR, head_of(p->rule->decl),
-				    "no event has both; make two rules of it, with export() for what they share",
-				    "rule \"%.*s\" %s (%s) but %s (%s%s)",
-				    SLICE_ARG(p->rule->decl->name),
-				    p->last ? use_text(p->c, p->last) : "is for",
-				    events_text(h, p->events, p->c->arena), use_text(p->c, u),
-				    events_text(h, events, p->c->arena),
-				    events & (events - 1) ? "" : " only");
+			say_at_odds(p, u, events);
 			return;
 		}
 		if (p->events & ~events)
@@ -217,6 +235,8 @@ static void place_rule(struct compiler *c, struct func *f, struct placed *placed
 	if (f->decl->at_event.n) {
 		int event = host_event(h, f->decl->at_event);
 
+		if (event < 0)
+			return; /* said already */
 		if (!(p.events & 1u << event))
 			say(c, REMARK_ERROR, f->decl->at_range, NULL,
 			    "rule \"%.*s\" %s, which fits only %s", SLICE_ARG(f->decl->name),
@@ -393,35 +413,41 @@ static void check_shadowed(struct compiler *c)
 	}
 }
 
-static void spread_all(struct compiler *c)
+/* false: methods go round in circles or too deep. */
+static bool spread_all(struct compiler *c)
 {
 	for (uint32_t i = 0; i < c->func_count; i++)
+		c->funcs[i].state = 0;
+	for (uint32_t i = 0; i < c->func_count; i++)
 		if (c->funcs[i].state == 0 && !spread(c, &c->funcs[i], 0))
-			return;
+			return false;
+	return true;
+}
+
+static void note_block_exports(struct compiler *c)
+{
+	for (uint32_t i = 0; i < c->func_count; i++)
+		for (const struct use *u = c->funcs[i].uses; u; u = u->next)
+			if (is_export(u))
+				c->customs[u->index].block_events |= c->funcs[i].events;
+	for (uint32_t i = 0; i < c->custom_count; i++)
+		c->customs[i].export_events = c->customs[i].block_events;
 }
 
 void check_events(struct compiler *c)
 {
 	for (uint32_t i = 0; i < c->func_count; i++) {
 		struct func *f = &c->funcs[i];
+		int event = f->decl->kind == DECL_EVENT ? host_event(c->host->host, f->decl->name)
+							: -1;
 
-		f->events = f->decl->kind == DECL_EVENT
-		    ? 1u << host_event(c->host->host, f->decl->name)
-		    : 0;
+		f->events = event < 0 ? 0 : 1u << event;
 	}
-	spread_all(c);
-	for (uint32_t i = 0; i < c->func_count && !c->src->errors; i++)
-		for (const struct use *u = c->funcs[i].uses; u; u = u->next)
-			if (is_export(u))
-				c->customs[u->index].block_events |= c->funcs[i].events;
-	if (c->src->errors)
+	if (!spread_all(c))
 		return;
-	for (uint32_t i = 0; i < c->custom_count; i++)
-		c->customs[i].export_events = c->customs[i].block_events;
+	note_block_exports(c);
 	place_rules(c);
 	/* Once more, for what rules call. */
-	for (uint32_t i = 0; i < c->func_count; i++)
-		c->funcs[i].state = 0;
 	spread_all(c);
 	for (uint32_t i = 0; i < c->func_count; i++)
 		if (!c->funcs[i].decl->disabled)

@@ -68,6 +68,12 @@ bool name_add(struct compiler *c, slice name, int kind, uint32_t index, struct r
 	return true;
 }
 
+static bool is_alias(const struct compiler *c, const struct name_slot *slot)
+{
+	return slot->kind == NAME_VARIABLE &&
+	    !slice_eq(slot->name, slice_of(c->host->host->variables[slot->index].name));
+}
+
 const char *name_like(struct compiler *c, slice name, unsigned wanted)
 {
 	unsigned best = name.n < 4 ? 2 : 3;
@@ -77,7 +83,8 @@ const char *name_like(struct compiler *c, slice name, unsigned wanted)
 	if (c->quiet || c->src->errors > FILES_MAX * REMARKS_MAX)
 		return "";
 	for (uint32_t i = 0; i < c->name_size; i++) {
-		if (c->names[i].kind == NAME_NONE || !(wanted & 1u << c->names[i].kind))
+		if (c->names[i].kind == NAME_NONE || !(wanted & 1u << c->names[i].kind) ||
+		    is_alias(c, &c->names[i]))
 			continue;
 		unsigned d = word_distance(name, c->names[i].name, best);
 		/* The first of the alphabet of several, whatever the table's order. */

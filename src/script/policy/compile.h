@@ -169,6 +169,8 @@ const struct set *pattern_set(struct compiler *c, struct node *patterns);
 struct type const_type(const struct node *n);
 /* Can values of this type be looked for among the keys of the table? */
 void check_key(struct compiler *c, const struct node *key, const struct table *t);
+/* The place of this name takes no peer value. */
+void check_peer(struct compiler *c, const struct node *n, const char *name);
 /* What both sides of a comparison become. */
 struct type compare_type(const struct node *n);
 /* A constant condition: 1 yes, 0 no, -1 neither. */

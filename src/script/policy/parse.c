@@ -319,7 +319,7 @@ static void parse_declaration(struct parser *p)
 	else if (parser_at_word(p, "test"))
 		d = parse_test(p);
 	else
-		parser_expected(p, "'import', 'table', 'rule', 'event', 'method' or 'test'");
+		parser_stray(p, "'import', 'table', 'rule', 'event', 'method' or 'test'");
 	if (d && !p->failed)
 		decl_add(p, d);
 	if (p->failed && !at_start(p))

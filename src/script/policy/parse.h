@@ -45,6 +45,8 @@ void parser_begin(struct parser *p, struct sources *src, uint32_t file, uint32_t
 bool parser_fail(struct parser *p, struct range range, const char *hint, const char *what);
 /* "expected X" at the word in hand; always false. */
 bool parser_expected(struct parser *p, const char *what);
+/* The same, where nothing is missing but the word does not belong. */
+bool parser_stray(struct parser *p, const char *what);
 void parser_next(struct parser *p);
 bool parser_at(const struct parser *p, const char *mark);
 bool parser_at_word(const struct parser *p, const char *word);

@@ -249,7 +249,7 @@ static struct node *unknown_statement(struct parser *p)
 		    "set(name, value) sets a variable, call(name) calls a method",
 		    arena_printf(p->arena, "'%.*s' begins no statement", SLICE_ARG(p->now.text)));
 	else
-		parser_expected(p, "a statement");
+		parser_stray(p, "a statement");
 	return NULL;
 }
 
