@@ -15,7 +15,8 @@ static void count(void)
 #ifndef __has_feature
 #define __has_feature(x) 0
 #endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 /* The sanitizer owns malloc and tells of each. */
 int __sanitizer_install_malloc_and_free_hooks(
     void (*)(const volatile void *, size_t), void (*)(const volatile void *));
@@ -127,7 +128,8 @@ static void a_run_allocates_in_its_arena_only(void **state)
 	watch();
 	for (int round = 0; round < 20; round++) {
 		lab_values();
-		*lab_var("said") = VALUE_TEXT_OF(SLICE("Ann <ann@example.org>, \"B\" <bob@EXAMPLE.net>, <alpha@x.example>"));
+		*lab_var("said") = VALUE_TEXT_OF(
+		    SLICE("Ann <ann@example.org>, \"B\" <bob@EXAMPLE.net>, <alpha@x.example>"));
 		*lab_var("piece") = VALUE_TEXT_OF(((slice){ long_text, sizeof long_text }));
 		*lab_var("text") = VALUE_TEXT_OF(((slice){ long_text, (size_t)round * 50 }));
 		counting = true;

@@ -25,7 +25,7 @@ static struct lab {
 	struct policy *policy;
 	struct value vars[70000];
 	struct vm vm;
-	uint64_t steps; /* that an event may take; 0: VM_STEPS */
+	uint64_t steps;   /* that an event may take; 0: VM_STEPS */
 	struct buf notes; /* what note() and others were told: "note(a) tell(b, c) " */
 	struct buf out;
 	const char *file_name, *file_text; /* what imports and tables read */
@@ -118,7 +118,8 @@ static inline struct value *lab_var(const char *name)
 
 static inline enum vm_result lab_run(const char *event)
 {
-	struct vm_limits limits = { lab.steps ? lab.steps : VM_STEPS, VM_MEMORY, deadline_in_ms(60000), 10000 };
+	struct vm_limits limits = { lab.steps ? lab.steps : VM_STEPS, VM_MEMORY,
+		deadline_in_ms(60000), 10000 };
 
 	assert_true(lab.policy->program->var_count < sizeof lab.vars / sizeof lab.vars[0]);
 	vm_begin(&lab.vm, lab.policy->program, lab.vars, lab.arena, &limits);

@@ -291,3 +291,129 @@ def test_a_table_with_a_million_lines_is_read_and_one_more_refused(tmp_path):
     write(tmp_path, b"not a domain\n" * 1000000, "t.txt")
     done = policy("check", "main.policy", cwd=tmp_path, program=program)
     assert done.returncode == 1 and done.stdout.count("error:") == 20
+
+
+# ---- sessions ----
+
+STORES = """
+event onConnect {
+    if (checkRate("%remoteSmtpIp%", 1h) > 2) { tmpreject("slow down"); }
+    if (checkReverseDNS() == "mismatch") { set(maxErrors, 3); }
+    if (checkDNSBL("bl.example") != "") { reject("listed: %DNSBLExplanation%"); }
+    set(first, hour); export(first);
+}
+event onMailFrom {
+    if (checkSPF() == "fail") { reject(550, 5.7.23, "%SPFExplanation%"); }
+    set(second, mailFrom); export(second);
+}
+event onRcptTo { if (checkGreylist() in ["new", "early"]) { tmpreject("greylisted"); } set(delay, 5); }
+event onDataReceived {
+    call(executeFilters, "av*");
+    if (filterResult == "match") { reject("virus %virusName%"); }
+    if (spamLevel > 5) { quarantine("spam"); }
+}
+event onDeliveryFailure { set(ndrSubject, "gone %second% %first%"); }
+"""
+
+SESSION = """
+given time = "2026-11-24 09:14";
+given dns PTR "7.2.0.192.in-addr.arpa" = "mx.example.com";
+given dns A "mx.example.com" = "192.0.2.7";
+given dns A "7.2.0.192.bl.example" = nxdomain;
+given dns TXT "example.com" = "v=spf1 ip4:192.0.2.0/24 -all";
+given filter "av1" = filterResult = "pass", spamLevel = 3;
+given filter "av2" = spamLevel = 7;
+connect "192.0.2.7";
+expect reverseDNSResult == "pass";
+expect hour == 9 and weekday == "tue" and rateCount == 1 and delay == 0;
+ehlo "mx.example.com";
+mail "a@example.com";
+expect SPFResult == "pass" and SPFPrefix == 24;
+rcpt "bob@example.org";
+expect tmpreject 451 "greylisted";
+wait 4m;
+rcpt "bob@example.org";
+expect greylistResult == "early";
+wait 61s;
+rcpt "bob@example.org";
+expect accept;
+expect greylistResult == "known" and delay == 5s and mailFrom in ["@example.com"];
+data { "From: A <a@example.com>" "Subject: secret" "" "hello" }
+expect quarantine;
+expect spamLevel == 7 and headerNames == "subject" and fromDomain == "example.com";
+expect first == 9;
+expect second == "a@example.com";
+"""
+
+
+def play(folder, text, session):
+    write(folder, text)
+    write(folder, session, "a.session")
+    return policy("run", "main.policy", "--session", "a.session", cwd=folder)
+
+
+def test_a_session_has_a_clock_names_stores_and_filters(tmp_path):
+    done = play(tmp_path, STORES, SESSION)
+    assert done.returncode == 0, done.stdout
+    assert "onConnect: " in done.stdout and '→ tmpreject 451 4.7.1 "greylisted"' in done.stdout
+
+
+def test_a_failure_counts_attempts_and_knows_bounces(tmp_path):
+    text = 'event onDeliveryFailure { set(ndrSubject, "x"); } event onTemporaryDeliveryFailure { set(noticeAfter, 2); }'
+    session = """given noticeAfter = 2; connect "192.0.2.1"; ehlo "x"; mail "a@example.com"; rcpt "b@example.org"; data { "A: b" }
+fail "b@example.org" 450 4.2.0 "later"; expect attemptCount == 1 and not sendNDR;
+wait 1h; relay "example.org"; fail "b@example.org" 450 4.2.0 "later"; expect attemptCount == 2 and sendNDR and messageAge == 1h;
+fail "b@example.org" 550 5.1.1 "gone"; expect sendNDR and ndrSubject == "x" and failureText == "gone" and failureCode == 550;
+mail "<>"; rcpt "b@example.org"; data { "A: b" } fail "b@example.org" 550 5.1.1 "gone"; expect not sendNDR;
+"""
+    done = play(tmp_path, text, session)
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_a_message_exports_ends_with_it(tmp_path):
+    text = """event onConnect { set(conn, "c"); export(conn); }
+event onMailFrom { if (msg != "") { reject("leaked %msg%"); } set(msg, mailFrom); export(msg); set(conn, "changed"); export(conn); }
+event onRcptTo { if (conn == "") { reject("lost"); } call(log, "info", "%conn% %msg%"); }"""
+    session = """connect "192.0.2.1"; ehlo "x"; mail "a@example.com"; expect accept; rcpt "b@example.org"; expect did log("info", "changed a@example.com");
+rset; mail "c@example.com"; expect accept; rcpt "b@example.org"; expect did log("info", "changed c@example.com"); expect conn == "changed";
+mail "d@example.com"; expect accept; connect "192.0.2.1"; expect conn == "c"; expect msg == "";
+"""
+    done = play(tmp_path, text, session)
+    assert done.returncode == 0, done.stdout
+
+
+def test_data_may_come_from_a_file_beside_the_session(tmp_path):
+    (tmp_path / "mail.eml").write_bytes(b"From: z@example.com\r\nSubject: =\r\n folded\r\n\r\nthe body\r\n")
+    text = 'event onDataReceived { if (bodyText matches "*the body*" and header("Subject") matches "*folded") { reject("seen"); } }'
+    start = 'connect "192.0.2.1"; ehlo "x"; mail "a@example.com"; rcpt "b@example.org"; '
+    done = play(tmp_path, text, start + 'data file "mail.eml"; expect reject "seen"; expect not bodyText matches "*Subject*";')
+    assert done.returncode == 0, done.stdout
+    for path in ("../x", "/etc/passwd", "none.eml", ""):
+        done = play(tmp_path, text, start + f'data file "{path}";')
+        assert done.returncode == 1 and "failed: " in done.stdout, path
+
+
+@pytest.mark.parametrize("session,said", [
+    ('connect "192.0.2.7";', 'add: given checkReverseDNS() = "...";'),
+    ('given dns PTR "7.2.0.192.in-addr.arpa" = nxdomain; connect "192.0.2.7";', 'add: given dns A "7.2.0.192.bl.example" = "...";'),
+    ('given dns A "x" = "y"; given dns PTR "7.2.0.192.in-addr.arpa" = "x"; connect "192.0.2.7";', "'y' is no A record"),
+    ('given SPFResult = "sofftail";', "is no value of SPFResult"),
+    ('given nosuch = 5;', "no variable or table 'nosuch'"),
+    ('given localDomains = ["a b"];', "is no domain"),
+    ('given time = "noon";', "is no time"),
+    ('rcpt "a@example.org";', "there is no connection"),
+    ('given reverseDNSResult = "pass"; given DNSBLResult = ""; connect "1.2.3.4"; rcpt "a@example.org";', "mail comes first"),
+    ('given reverseDNSResult = "pass"; given DNSBLResult = ""; connect "1.2.3.4"; expect nosuch == 5;', "no variable 'nosuch'"),
+    ('given reverseDNSResult = "pass"; given DNSBLResult = ""; connect "1.2.3.4"; expect rateCount == 5;', "it is not so: rateCount == 5"),
+])
+def test_a_session_says_what_is_missing_or_wrong(tmp_path, session, said):
+    done = play(tmp_path, STORES, session)
+    assert done.returncode == 1 and said in done.stdout, done.stdout
+
+
+def test_conditions_of_tests_know_tables_and_exported_variables(tmp_path):
+    done = check(tmp_path, """table t of string to number = [ "a" to 5 ];
+event onMailFrom { set(mine, lookup(t, mailFromUser)); export(mine); }
+test "t" { connect "192.0.2.1"; ehlo "x"; mail "a@example.com"; expect mine == 5; expect mailFromUser in t; expect lookup(t, "a") == mine;
+given localDomains = ["example.com"]; expect mailFromDomain in localDomains; }""")
+    assert done.returncode == 0, done.stdout

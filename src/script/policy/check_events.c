@@ -438,8 +438,8 @@ void check_events(struct compiler *c)
 {
 	for (uint32_t i = 0; i < c->func_count; i++) {
 		struct func *f = &c->funcs[i];
-		int event = f->decl->kind == DECL_EVENT ? host_event(c->host->host, f->decl->name)
-							: -1;
+		int event =
+		    f->decl->kind == DECL_EVENT ? host_event(c->host->host, f->decl->name) : -1;
 
 		f->events = event < 0 ? 0 : 1u << event;
 	}

@@ -98,8 +98,7 @@ void check_condition(struct compiler *c, struct node *n)
 		const_fit(c, n, &yesno_type);
 	else if (n->type.base != BASE_ANY && (n->type.base != BASE_YESNO || n->type.list))
 		say(c, REMARK_ERROR, n->range, "compare it with something",
-		    "a condition is yes or no; %s is %s", shown(c, n),
-		    type_a(&n->type, c->arena));
+		    "a condition is yes or no; %s is %s", shown(c, n), type_a(&n->type, c->arena));
 }
 
 /* ---- comparisons ---- */

@@ -205,8 +205,8 @@ bool expr_fit(struct compiler *c, struct node *n, const struct type *t, const ch
 		t->base == BASE_ADDRESS))
 		hint = arena_printf(
 		    c->arena, "%s(...) makes one of a string, or unknown", type_text(t, c->arena));
-	say(c, REMARK_ERROR, n->range, hint, "%s wants %s; %s is %s", what,
-	    type_a(t, c->arena), shown(c, n), type_a(&n->type, c->arena));
+	say(c, REMARK_ERROR, n->range, hint, "%s wants %s; %s is %s", what, type_a(t, c->arena),
+	    shown(c, n), type_a(&n->type, c->arena));
 	return false;
 }
 

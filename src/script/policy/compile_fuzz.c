@@ -7,8 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool none(struct vm *vm, const struct vm_builtin *self, const struct value *args, unsigned count,
-    struct value *out)
+static bool none(struct vm *vm, const struct vm_builtin *self, const struct value *args,
+    unsigned count, struct value *out)
 {
 	return true;
 }

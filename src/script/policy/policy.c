@@ -228,6 +228,7 @@ static void condition_names(struct compiler *c, const struct policy *p)
 	c->custom_room = p->custom_count + 1;
 	for (uint32_t i = 0; i < p->custom_count; i++) {
 		c->customs[i] = p->customs[i];
+		c->customs[i].kept = c->customs[i].slot = UINT32_MAX;
 		if (c->customs[i].exported)
 			name_add(c, c->customs[i].name, NAME_CUSTOM, i, none);
 	}

@@ -20,7 +20,9 @@ static unsigned roll(unsigned n)
 	return (unsigned)rand() % n;
 }
 
-#define PICK(...) (((const char *const[]){ __VA_ARGS__ })[roll(sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))])
+#define PICK(...)                                                                                  \
+	(((const char *const[]){                                                                   \
+	    __VA_ARGS__ })[roll(sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))])
 
 static void cond(unsigned depth);
 static void string(unsigned depth);
@@ -29,7 +31,8 @@ static void number(unsigned depth)
 {
 	switch (roll(depth ? 11 : 4)) {
 	case 0:
-		buf_adds(&text, PICK("0", "1", "2", "5.5", "-3", "0.001", "1000", "\"7\"", "9223372036854775"));
+		buf_adds(&text,
+		    PICK("0", "1", "2", "5.5", "-3", "0.001", "1000", "\"7\"", "9223372036854775"));
 		break;
 	case 1:
 	case 2:
@@ -73,7 +76,9 @@ static void string(unsigned depth)
 {
 	switch (roll(depth ? 7 : 3)) {
 	case 0:
-		buf_adds(&text, PICK("\"\"", "\"a\"", "\"AB\"", "\"5\"", "\"0.5\"", "\"alpha\"", "\"x y\"", "\"a%%b\"", "\"\\x41\""));
+		buf_adds(&text,
+		    PICK("\"\"", "\"a\"", "\"AB\"", "\"5\"", "\"0.5\"", "\"alpha\"", "\"x y\"",
+			"\"a%%b\"", "\"\\x41\""));
 		break;
 	case 1:
 		buf_adds(&text, PICK("text", "other", "kind", "said", "login"));
@@ -87,8 +92,9 @@ static void string(unsigned depth)
 	case 3:
 	case 4:
 		buf_addf(&text, "\"%s%%%s%%%s%%%s%%\"", PICK("", "-", "x "),
-		    PICK("text", "num", "client", "flag", "names", "octets", "kilo", "span", "host"), PICK("", ",", "%%"),
-		    PICK("other", "small", "kind", "num2", "login"));
+		    PICK(
+			"text", "num", "client", "flag", "names", "octets", "kilo", "span", "host"),
+		    PICK("", ",", "%%"), PICK("other", "small", "kind", "num2", "login"));
 		break;
 	case 5:
 		buf_adds(&text, "lower(");
@@ -105,7 +111,9 @@ static void string(unsigned depth)
 
 static void measure(void)
 {
-	buf_adds(&text, PICK("octets", "kilo", "octets + 1K", "octets - num", "2 * octets", "octets / 2", "kilo + 3", "num + octets"));
+	buf_adds(&text,
+	    PICK("octets", "kilo", "octets + 1K", "octets - num", "2 * octets", "octets / 2",
+		"kilo + 3", "num + octets"));
 }
 
 static void compare(unsigned depth)
@@ -165,13 +173,19 @@ static void cond(unsigned depth)
 		buf_adds(&text, PICK("flag", "flag2", "loggedIn"));
 		break;
 	case 3:
-		buf_adds(&text, PICK("num in [1, 2..6]", "small not in [0..5]", "text in [\"a\", \"Hello\"]", "names in [\"alpha\"]",
-				    "host in [\".example.org\"]", "client in [\"192.0.2.0/24\"]", "\"alpha\" in names", "text not in names",
-				    "kind in [\"red\", \"blue\"]", "octets in [1K..2K, 5]", "text in ts", "other in ts"));
+		buf_adds(&text,
+		    PICK("num in [1, 2..6]", "small not in [0..5]", "text in [\"a\", \"Hello\"]",
+			"names in [\"alpha\"]", "host in [\".example.org\"]",
+			"client in [\"192.0.2.0/24\"]", "\"alpha\" in names", "text not in names",
+			"kind in [\"red\", \"blue\"]", "octets in [1K..2K, 5]", "text in ts",
+			"other in ts"));
 		break;
 	case 4:
-		buf_adds(&text, PICK("text matches \"h*\"", "text not matches [\"*o\", \"?b\"]", "names matches \"*a\"", "kind matches \"*e*\"",
-				    "said matches \"*a*b*\"", "\"%num%\" matches \"*.*\"", "matchCase(text, \"H*\")", "isCase(text, other)"));
+		buf_adds(&text,
+		    PICK("text matches \"h*\"", "text not matches [\"*o\", \"?b\"]",
+			"names matches \"*a\"", "kind matches \"*e*\"", "said matches \"*a*b*\"",
+			"\"%num%\" matches \"*.*\"", "matchCase(text, \"H*\")",
+			"isCase(text, other)"));
 		break;
 	case 5:
 	case 6:
@@ -201,7 +215,8 @@ static void statements(unsigned depth, unsigned count);
 
 static void set(void)
 {
-	const char *name = PICK("num", "num2", "small", "octets", "kilo", "span", "text", "other", "flag", "kind", "client", "why");
+	const char *name = PICK("num", "num2", "small", "octets", "kilo", "span", "text", "other",
+	    "flag", "kind", "client", "why");
 
 	buf_addf(&text, "set(%s, ", name);
 	if (strstr("num num2 small octets kilo span", name)) {
@@ -214,7 +229,9 @@ static void set(void)
 		cond(2);
 		buf_adds(&text, ")");
 	} else {
-		buf_adds(&text, name[0] == 'k' ? PICK("\"red\"", "\"blue\"", "\"\"", "kind") : PICK("client2", "client", "\"192.0.2.9\"", "ip(text)"));
+		buf_adds(&text,
+		    name[0] == 'k' ? PICK("\"red\"", "\"blue\"", "\"\"", "kind")
+				   : PICK("client2", "client", "\"192.0.2.9\"", "ip(text)"));
 	}
 	buf_adds(&text, "); ");
 }
@@ -265,7 +282,8 @@ static void statement(unsigned depth)
 			buf_adds(&text, "} ");
 		}
 	} else if (kind == 8) {
-		buf_addf(&text, "switch (%s) { case \"red\", \"5\": ", PICK("text", "other", "\"%num%%kind%\""));
+		buf_addf(&text, "switch (%s) { case \"red\", \"5\": ",
+		    PICK("text", "other", "\"%num%%kind%\""));
 		statements(depth - 1, 2);
 		buf_adds(&text, "case \"\": ");
 		statements(depth - 1, 1);
@@ -285,7 +303,9 @@ static void statement(unsigned depth)
 		number(1);
 		buf_adds(&text, "); ");
 	} else if (roll(3) == 0) {
-		buf_addf(&text, "%s ", PICK("return;", "reject(\"%num% no\");", "accept();", "tmpreject(450, 4.7.1, \"l\");"));
+		buf_addf(&text, "%s ",
+		    PICK("return;", "reject(\"%num% no\");", "accept();",
+			"tmpreject(450, 4.7.1, \"l\");"));
 	}
 }
 
@@ -299,19 +319,22 @@ static void program(void)
 {
 	text.n = 0;
 	loops = 0;
-	buf_adds(&text, "table ts of string to string = [ \"a\" to \"b\", \"Hello\" to \"5\" ];\n"
-			"table tn of string to number = [ \"a\" to 1.5, \"b\" to -2, \"alpha\" to 3 ];\n");
+	buf_adds(&text,
+	    "table ts of string to string = [ \"a\" to \"b\", \"Hello\" to \"5\" ];\n"
+	    "table tn of string to number = [ \"a\" to 1.5, \"b\" to -2, \"alpha\" to 3 ];\n");
 	in_method = true;
 	buf_adds(&text, "method m(p: string, q: number) { ");
 	statements(2, 3);
 	buf_adds(&text, "call(note, p); }\n");
 	in_method = false;
 	/* The first set() of each gives its type. */
-	buf_adds(&text, "event onC { set(n0, 0); set(n1, 0); set(kept, 1); set(t0, \"\"); set(t1, \"x\"); ");
+	buf_adds(&text,
+	    "event onC { set(n0, 0); set(n1, 0); set(kept, 1); set(t0, \"\"); set(t1, \"x\"); ");
 	statements(3, 4);
 	buf_adds(&text, "}\n");
 	for (unsigned i = 0; i < 3; i++) {
-		buf_addf(&text, "rule \"r%u\" priority %u at onC { when %s { ", i, 1 + roll(3), PICK("all", "any"));
+		buf_addf(&text, "rule \"r%u\" priority %u at onC { when %s { ", i, 1 + roll(3),
+		    PICK("all", "any"));
 		for (unsigned k = roll(3) + 1; k; k--) {
 			cond(3);
 			buf_adds(&text, "; ");
@@ -365,7 +388,8 @@ static const char *show(const struct value *v, const struct type *t)
 		const char *all = "";
 
 		for (size_t i = 0; i < v->list.count; i++)
-			all = arena_printf(w.arena, "%s%s%.*s", all, i ? ", " : "", SLICE_ARG(v->list.items[i].text));
+			all = arena_printf(w.arena, "%s%s%.*s", all, i ? ", " : "",
+			    SLICE_ARG(v->list.items[i].text));
 		return all;
 	}
 	if (v->kind == VALUE_IP) {
@@ -405,7 +429,8 @@ static struct value as(const struct node *n, const struct type *t)
 			if (!n->is_number && !number_read(n->text, &thousandths))
 				return v;
 			if (t->base == BASE_SIZE && !n->unit)
-				thousandths = (int64_t)((__int128)thousandths * (t->kb ? 1024 : 1) / 1000);
+				thousandths =
+				    (int64_t)((__int128)thousandths * (t->kb ? 1024 : 1) / 1000);
 			return VALUE_NUMBER_OF(thousandths);
 		}
 		if (t->base == BASE_IP) {
@@ -424,7 +449,8 @@ static struct value as(const struct node *n, const struct type *t)
 	if (t->base == BASE_SIZE && n->type.base == BASE_NUMBER && v.kind == VALUE_NUMBER) {
 		__int128 scaled = (__int128)v.number * (t->kb ? 1024 : 1) / 1000;
 
-		v = scaled > INT64_MAX || scaled < INT64_MIN ? unknown() : VALUE_NUMBER_OF((int64_t)scaled);
+		v = scaled > INT64_MAX || scaled < INT64_MIN ? unknown()
+							     : VALUE_NUMBER_OF((int64_t)scaled);
 	}
 	return v;
 }
@@ -439,7 +465,7 @@ static bool equal(const struct value *a, const struct value *b)
 	}
 	if (a->kind != b->kind || a->kind == VALUE_UNKNOWN)
 		return false;
-	return a->kind == VALUE_TEXT ? a->text.n && same(a->text, b->text)
+	return a->kind == VALUE_TEXT  ? a->text.n && same(a->text, b->text)
 	    : a->kind == VALUE_NUMBER ? a->number == b->number
 	    : a->kind == VALUE_IP     ? memcmp(&a->ip, &b->ip, sizeof a->ip) == 0
 				      : a->yes == b->yes;
@@ -447,7 +473,8 @@ static bool equal(const struct value *a, const struct value *b)
 
 static bool empty(const struct value *v)
 {
-	return v->kind == VALUE_UNKNOWN || (v->kind == VALUE_TEXT && !v->text.n) || (v->kind == VALUE_LIST && !v->list.count);
+	return v->kind == VALUE_UNKNOWN || (v->kind == VALUE_TEXT && !v->text.n) ||
+	    (v->kind == VALUE_LIST && !v->list.count);
 }
 
 static bool is_measure(const struct type *t)
@@ -491,7 +518,8 @@ static bool compared(const struct node *n)
 			if (x.kind != VALUE_NUMBER || y.kind != VALUE_NUMBER)
 				return false;
 			bool same_number = x.number == y.number && n->mark[1] == '=';
-			return same_number || (n->mark[0] == '<' ? x.number < y.number : x.number > y.number);
+			return same_number ||
+			    (n->mark[0] == '<' ? x.number < y.number : x.number > y.number);
 		}
 		yes = equal(&x, &y);
 	}
@@ -554,7 +582,8 @@ static const struct node *table_items(const char *name)
 static bool inside(const struct node *n)
 {
 	struct value v = n->a->kind == NODE_CONST ? VALUE_TEXT_OF(n->a->text) : eval(n->a);
-	const struct node *items = n->b->kind == NODE_LIST ? n->b->kids : table_items(arena_str(w.arena, n->b->text));
+	const struct node *items =
+	    n->b->kind == NODE_LIST ? n->b->kids : table_items(arena_str(w.arena, n->b->text));
 	struct type t = n->a->type;
 
 	t.list = false;
@@ -577,8 +606,12 @@ static struct value sum(const struct node *n)
 {
 	bool plus = n->mark[0] == '+' || n->mark[0] == '-';
 	struct type none = { .base = BASE_NUMBER }, t = n->type;
-	struct value a = plus ? as(n->a, &t) : n->a->kind == NODE_CONST && !n->a->unit ? as(n->a, &none) : eval(n->a);
-	struct value b = plus ? as(n->b, &t) : n->b->kind == NODE_CONST && !n->b->unit ? as(n->b, &none) : eval(n->b);
+	struct value a = plus                         ? as(n->a, &t)
+	    : n->a->kind == NODE_CONST && !n->a->unit ? as(n->a, &none)
+						      : eval(n->a);
+	struct value b = plus                         ? as(n->b, &t)
+	    : n->b->kind == NODE_CONST && !n->b->unit ? as(n->b, &none)
+						      : eval(n->b);
 	__int128 r;
 
 	if (a.kind != VALUE_NUMBER || b.kind != VALUE_NUMBER || (n->mark[0] == '/' && !b.number))
@@ -596,7 +629,8 @@ static struct value looked_up(const struct node *n)
 	bool numbers = slice_eq(n->kids->text, SLICE("tn"));
 	struct value key = as(n->kids->next, &string_type);
 
-	for (const struct node *i = table_items(numbers ? "tn" : "ts"); i && !empty(&key); i = i->next)
+	for (const struct node *i = table_items(numbers ? "tn" : "ts"); i && !empty(&key);
+	     i = i->next)
 		if (same(key.text, i->text))
 			return as(i->a, numbers ? &number_type : &string_type);
 	return unknown();
@@ -621,7 +655,8 @@ static struct value called(const struct node *n)
 	if (strcmp(name, "isCase") == 0) {
 		struct value b = as(n->kids->next, &string_type);
 
-		return VALUE_YESNO_OF(!empty(&a) && a.text.n == b.text.n && memcmp(a.text.p, b.text.p, a.text.n) == 0);
+		return VALUE_YESNO_OF(!empty(&a) && a.text.n == b.text.n &&
+		    memcmp(a.text.p, b.text.p, a.text.n) == 0);
 	}
 	if (strcmp(name, "length") == 0)
 		return VALUE_NUMBER_OF(a.kind == VALUE_TEXT ? (int64_t)a.text.n * 1000 : 0);
@@ -669,7 +704,8 @@ static struct value joined(const struct node *n)
 	for (const struct node *kid = n->kids; kid; kid = kid->next) {
 		struct value v = as(kid, &string_type);
 
-		all = arena_printf(w.arena, "%s%.*s", all, SLICE_ARG(v.kind == VALUE_TEXT ? v.text : SLICE("")));
+		all = arena_printf(
+		    w.arena, "%s%.*s", all, SLICE_ARG(v.kind == VALUE_TEXT ? v.text : SLICE("")));
 	}
 	return VALUE_TEXT_OF(slice_head(slice_of(all), 1024));
 }
@@ -717,7 +753,8 @@ static struct value eval(const struct node *n)
 	case NODE_NEG: {
 		struct value v = eval(n->a);
 
-		return v.kind != VALUE_NUMBER || v.number == INT64_MIN ? unknown() : VALUE_NUMBER_OF(-v.number);
+		return v.kind != VALUE_NUMBER || v.number == INT64_MIN ? unknown()
+								       : VALUE_NUMBER_OF(-v.number);
 	}
 	default:
 		fail_msg("node %d", n->kind);
@@ -786,7 +823,8 @@ static enum way call_method(const struct node *n)
 	if (slice_eq(n->text, SLICE("note"))) {
 		struct value v = as(n->kids, &string_type);
 
-		buf_addf(&w.notes, "note(%.*s) ", SLICE_ARG(v.kind == VALUE_TEXT ? v.text : SLICE("")));
+		buf_addf(
+		    &w.notes, "note(%.*s) ", SLICE_ARG(v.kind == VALUE_TEXT ? v.text : SLICE("")));
 		return ON;
 	}
 	struct value p = as(n->kids, &string_type), q = as(n->kids->next, &number_type);
@@ -910,7 +948,8 @@ static enum way walk(void)
 
 static void differ(const char *what, const char *machine, const char *tree)
 {
-	fprintf(stderr, "%.*s\n%s: machine %s, tree %s\n", SLICE_ARG(buf_slice(&text)), what, machine, tree);
+	fprintf(stderr, "%.*s\n%s: machine %s, tree %s\n", SLICE_ARG(buf_slice(&text)), what,
+	    machine, tree);
 	fail();
 }
 
@@ -920,12 +959,15 @@ static void random_values(void)
 
 	lab_values();
 	for (unsigned i = 0; i < 3; i++)
-		*lab_var(((const char *[]){ "text", "other", "said" })[i]) = VALUE_TEXT_OF(slice_of(words[roll(7)]));
+		*lab_var(((const char *[]){ "text", "other", "said" })[i]) =
+		    VALUE_TEXT_OF(slice_of(words[roll(7)]));
 	for (unsigned i = 0; i < 3; i++)
-		*lab_var(((const char *[]){ "num", "num2", "span" })[i]) = VALUE_NUMBER_OF((int64_t)roll(20) * 500);
+		*lab_var(((const char *[]){ "num", "num2", "span" })[i]) =
+		    VALUE_NUMBER_OF((int64_t)roll(20) * 500);
 	*lab_var("small") = VALUE_NUMBER_OF((int64_t)roll(11) * 1000);
 	for (unsigned i = roll(5); i; i--)
-		*lab_var(PICK("text", "num", "num2", "octets", "kilo", "span", "client", "host", "flag", "kind", "names")) = unknown();
+		*lab_var(PICK("text", "num", "num2", "octets", "kilo", "span", "client", "host",
+		    "flag", "kind", "names")) = unknown();
 }
 
 static void one_program(void)
@@ -946,7 +988,11 @@ static void one_program(void)
 	enum way way = walk();
 	enum vm_result result = lab_run("onC"); /* with the bound */
 	if ((way == STOPPED) != (result == VM_STOPPED))
-		differ("end", result == VM_STOPPED ? "stopped" : result == VM_DONE ? "done" : lab.vm.fault, way == STOPPED ? "stopped" : "done");
+		differ("end",
+		    result == VM_STOPPED    ? "stopped"
+			: result == VM_DONE ? "done"
+					    : lab.vm.fault,
+		    way == STOPPED ? "stopped" : "done");
 	if (!slice_eq(buf_slice(&lab.notes), buf_slice(&w.notes)))
 		differ("notes", lab_notes(), w.notes.p ? w.notes.p : "");
 	for (uint32_t i = 0; i < LAB_VARIABLES; i++) {

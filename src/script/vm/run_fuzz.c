@@ -29,7 +29,9 @@ static struct value value_of(enum value_kind kind)
 	if (c == 'u')
 		return (struct value){ 0 };
 	if (kind == VALUE_NUMBER) {
-		v.number = c == 'm' ? INT64_MIN : c == 'M' ? INT64_MAX : (int64_t)(c - 100) * (c % 3 ? 1000 : 1000000007);
+		v.number = c == 'm' ? INT64_MIN
+		    : c == 'M'      ? INT64_MAX
+				    : (int64_t)(c - 100) * (c % 3 ? 1000 : 1000000007);
 	} else if (kind == VALUE_YESNO) {
 		v.yes = c & 1;
 	} else if (kind == VALUE_IP) {
@@ -47,8 +49,8 @@ static struct value value_of(enum value_kind kind)
 	return v;
 }
 
-static bool call(struct vm *vm, const struct vm_builtin *self, const struct value *args, unsigned count,
-    struct value *out)
+static bool call(struct vm *vm, const struct vm_builtin *self, const struct value *args,
+    unsigned count, struct value *out)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct value text;

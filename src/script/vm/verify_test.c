@@ -15,8 +15,8 @@ static const struct program_var vars[] = {
 };
 enum { T, N, Y, I, L, FIXED };
 
-static bool nothing(struct vm *vm, const struct vm_builtin *self, const struct value *args, unsigned count,
-    struct value *out)
+static bool nothing(struct vm *vm, const struct vm_builtin *self, const struct value *args,
+    unsigned count, struct value *out)
 {
 	return true;
 }
@@ -28,8 +28,8 @@ static const struct vm_builtin builtins[] = {
 };
 
 /* Verifies functions of which the last is entry 0; a function ends with each instruction marked `end`. */
-static bool verify(const struct instruction *code, uint32_t count, const uint32_t *ends, uint32_t funcs,
-    struct program *p)
+static bool verify(const struct instruction *code, uint32_t count, const uint32_t *ends,
+    uint32_t funcs, struct program *p)
 {
 	static struct value consts[3];
 	static const struct set *sets[2];
@@ -43,20 +43,41 @@ static bool verify(const struct instruction *code, uint32_t count, const uint32_
 	sets[0] = set_end(&m, &error);
 	set_begin(&m, SET_NETWORK, arena);
 	sets[1] = set_end(&m, &error);
-	*p = (struct program){ .code = code, .code_count = count, .consts = consts, .const_count = 3,
-		.sets = sets, .set_count = 2, .vars = vars, .var_count = 6, .builtins = builtins,
-		.builtin_count = 3, .rules = rules, .rule_count = 1, .func_count = funcs };
+	*p = (struct program){ .code = code,
+		.code_count = count,
+		.consts = consts,
+		.const_count = 3,
+		.sets = sets,
+		.set_count = 2,
+		.vars = vars,
+		.var_count = 6,
+		.builtins = builtins,
+		.builtin_count = 3,
+		.rules = rules,
+		.rule_count = 1,
+		.func_count = funcs };
 	p->funcs = ARENA_ARRAY(arena, struct program_func, funcs);
 	for (uint32_t i = 0; i < funcs; i++)
-		p->funcs[i] = (struct program_func){ .name = "f", .start = i ? ends[i - 1] : 0, .end = ends[i] };
+		p->funcs[i] = (struct program_func){
+			.name = "f", .start = i ? ends[i - 1] : 0, .end = ends[i]
+		};
 	for (int e = 0; e < VM_EVENTS; e++)
 		p->entries[e] = e ? -1 : (int32_t)funcs - 1;
 	return program_verify(p, arena, &error);
 }
 
-#define I1(op_, a_)     { .op = OP_##op_, .a = (a_) }
-#define I2(op_, a_, b_) { .op = OP_##op_, .a = (a_), .b = (b_) }
-#define I0(op_)         { .op = OP_##op_ }
+#define I1(op_, a_)                                                                                \
+	{                                                                                          \
+		.op = OP_##op_, .a = (a_)                                                          \
+	}
+#define I2(op_, a_, b_)                                                                            \
+	{                                                                                          \
+		.op = OP_##op_, .a = (a_), .b = (b_)                                               \
+	}
+#define I0(op_)                                                                                    \
+	{                                                                                          \
+		.op = OP_##op_                                                                     \
+	}
 
 struct bad {
 	struct instruction code[16];
@@ -97,7 +118,8 @@ static const struct bad bad[] = {
 	{ { I1(VAR, T), I1(VAR, N), I2(CALL, 3, 2), I0(POP), I0(RETURN) }, "out of range" },
 	{ { I1(VAR, T), I2(CALL, 0, 1), I0(POP), I0(RETURN) }, "too few" },
 	{ { I1(VAR, N), I1(VAR, N), I2(CALL, 0, 2), I0(POP), I0(RETURN) }, "another kind" },
-	{ { I1(VAR, T), I1(VAR, N), I1(VAR, N), I2(CALL, 0, 3), I0(POP), I0(RETURN) }, "one too many" },
+	{ { I1(VAR, T), I1(VAR, N), I1(VAR, N), I2(CALL, 0, 3), I0(POP), I0(RETURN) },
+	    "one too many" },
 	{ { I2(CALL, 2, 0), I0(POP), I0(RETURN) }, "too few" },
 	{ { I1(INVOKE, 0), I0(RETURN) }, "out of range" },
 	{ { I1(RULE, 1), I0(RETURN) }, "out of range" },
@@ -107,12 +129,18 @@ static const struct bad bad[] = {
 	{ { I1(VAR, L), I0(EACH), I2(NEXT, 4, 6), I1(BACK, 2), I0(RETURN) }, "no such variable" },
 	{ { I1(VAR, L), I0(EACH), I2(NEXT, 4, T), I1(BACK, 1), I0(RETURN) }, "no BACK" },
 	{ { I1(VAR, L), I0(EACH), I2(NEXT, 9, T), I1(BACK, 2), I0(RETURN) }, "no BACK" },
-	{ { I1(VAR, L), I0(EACH), I2(NEXT, 5, T), I1(CONST, 0), I1(BACK, 2), I0(RETURN) }, "another than at its start" },
-	{ { I1(VAR, L), I0(EACH), I2(NEXT, 5, T), I0(POP), I1(BACK, 2), I0(RETURN) }, "more than there is" },
-	{ { I1(VAR, L), I0(EACH), I2(NEXT, 5, T), I1(JUMP, 5), I1(BACK, 2), I0(RETURN) }, "out of a loop" },
-	{ { I1(VAR, Y), I1(UNLESS, 5), I1(VAR, L), I0(EACH), I2(NEXT, 6, T), I1(BACK, 4), I0(RETURN) }, "two states" },
+	{ { I1(VAR, L), I0(EACH), I2(NEXT, 5, T), I1(CONST, 0), I1(BACK, 2), I0(RETURN) },
+	    "another than at its start" },
+	{ { I1(VAR, L), I0(EACH), I2(NEXT, 5, T), I0(POP), I1(BACK, 2), I0(RETURN) },
+	    "more than there is" },
+	{ { I1(VAR, L), I0(EACH), I2(NEXT, 5, T), I1(JUMP, 5), I1(BACK, 2), I0(RETURN) },
+	    "out of a loop" },
+	{ { I1(VAR, Y), I1(UNLESS, 5), I1(VAR, L), I0(EACH), I2(NEXT, 6, T), I1(BACK, 4),
+	      I0(RETURN) },
+	    "two states" },
 	{ { I1(BACK, 0), I0(RETURN) }, "no loop" },
-	{ { I1(VAR, L), I0(EACH), I1(JUMP, 3), I2(NEXT, 5, T), I1(BACK, 3), I0(RETURN) }, "elsewhere" },
+	{ { I1(VAR, L), I0(EACH), I1(JUMP, 3), I2(NEXT, 5, T), I1(BACK, 3), I0(RETURN) },
+	    "elsewhere" },
 };
 
 static uint32_t length_of(const struct instruction *code)
@@ -160,7 +188,8 @@ static void functions_are_called_downwards_only(void **state)
 	struct instruction code[200];
 	uint32_t all[100];
 	for (uint32_t i = 0; i < 100; i++) {
-		code[2 * i] = (struct instruction){ .op = i ? OP_INVOKE : OP_CLEAR, .a = i ? i - 1 : 0 };
+		code[2 * i] =
+		    (struct instruction){ .op = i ? OP_INVOKE : OP_CLEAR, .a = i ? i - 1 : 0 };
 		code[2 * i + 1] = (struct instruction){ .op = OP_RETURN };
 		all[i] = 2 * i + 2;
 	}
@@ -169,7 +198,8 @@ static void functions_are_called_downwards_only(void **state)
 	/* Doubling at each level: the bound stays a number. */
 	struct instruction twice[300];
 	for (uint32_t i = 0; i < 60; i++) {
-		twice[3 * i] = twice[3 * i + 1] = (struct instruction){ .op = i ? OP_INVOKE : OP_CLEAR, .a = i ? i - 1 : 0 };
+		twice[3 * i] = twice[3 * i + 1] =
+		    (struct instruction){ .op = i ? OP_INVOKE : OP_CLEAR, .a = i ? i - 1 : 0 };
 		twice[3 * i + 2] = (struct instruction){ .op = OP_RETURN };
 		all[i] = 3 * i + 3;
 	}
@@ -192,7 +222,8 @@ static void the_stack_has_an_end(void **state)
 
 static void loops_are_counted_by_the_longest_list(void **state)
 {
-	static const struct instruction code[] = { I1(VAR, L), I0(EACH), I2(NEXT, 5, T), I1(CLEAR, N), I1(BACK, 2), I0(RETURN) };
+	static const struct instruction code[] = { I1(VAR, L), I0(EACH), I2(NEXT, 5, T),
+		I1(CLEAR, N), I1(BACK, 2), I0(RETURN) };
 	uint32_t n = 6;
 	struct program p;
 
@@ -212,7 +243,8 @@ static const char source[] =
 
 static struct value random_value(const struct program_var *v)
 {
-	static const struct value items[] = { { .kind = VALUE_TEXT, .text = { "ab", 2 } }, { .kind = VALUE_TEXT, .text = { "x", 1 } } };
+	static const struct value items[] = { { .kind = VALUE_TEXT, .text = { "ab", 2 } },
+		{ .kind = VALUE_TEXT, .text = { "x", 1 } } };
 	struct value out = { 0 };
 
 	if (rand() % 4 == 0)
@@ -279,11 +311,14 @@ static void a_program_can_be_read(void **state)
 {
 	struct buf out;
 
-	lab_good("table t of string = [ \"a\" ]; rule \"r\" { when all { text in t; } then { set(num, 1.5); call(note, text); } } event onC { foreach n in names { if (flag) { set(client, \"192.0.2.1\"); } } }");
+	lab_good(
+	    "table t of string = [ \"a\" ]; rule \"r\" { when all { text in t; } then { set(num, 1.5); call(note, text); } } event onC { foreach n in names { if (flag) { set(client, \"192.0.2.1\"); } } }");
 	buf_init(&out, 1 << 16);
 	program_dump(lab.policy->program, &out);
-	static const char *const want[] = { "r: at most ", "rule     \"r\"", "find     #", "(1 items)", "const    1500", "set      num",
-		"call     note/1", "each", "next     n, else ", "const    192.0.2.1", "invoke   r", "unless   ", "onC: at most", "matched  \"r\"", "return" };
+	static const char *const want[] = { "r: at most ", "rule     \"r\"", "find     #",
+		"(1 items)", "const    1500", "set      num", "call     note/1", "each",
+		"next     n, else ", "const    192.0.2.1", "invoke   r", "unless   ",
+		"onC: at most", "matched  \"r\"", "return" };
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
 		if (!strstr(out.p, want[i]))
 			fail_msg("not there: %s\n%s", want[i], out.p);
@@ -306,9 +341,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_must_not_run_is_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(functions_are_called_downwards_only, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    functions_are_called_downwards_only, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_stack_has_an_end, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(loops_are_counted_by_the_longest_list, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    loops_are_counted_by_the_longest_list, set_up, tear_down),
 		cmocka_unit_test(what_is_let_through_stays_within_its_bounds),
 		cmocka_unit_test(a_program_can_be_read),
 	};
