@@ -1,9 +1,11 @@
 /* hauberk policy: checks policies, lays them out, plays sessions against them, explains names. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "main/command.h"
+#include "main/policy_import.h"
 #include "main/policy_run.h"
 #include "script/policy/fmt.h"
 #include "smtp/policy_host.h"
@@ -160,6 +162,29 @@ static int run_session(const char *path, const char *session)
 	return failed != 0;
 }
 
+/* ---- import ---- */
+
+static int import(const char *path)
+{
+	struct job j;
+	struct buf lost;
+	struct error error;
+	slice text;
+
+	job_begin(&j, false);
+	buf_init(&lost, 16 << 20);
+	bool good = policy_read_file(NULL, path, TEXT_MAX, j.arena, &text, &error);
+	unsigned count = good ? policy_import(&j.host, path, text, j.arena, &j.out, &lost) : 1;
+	if (!good)
+		fprintf(stderr, "hauberk policy import: %s\n", error.why);
+	fwrite(lost.p ? lost.p : "", 1, lost.n, stderr);
+	if (count && good && count != UINT_MAX)
+		fprintf(stderr, "%u part%s not imported\n", count, count == 1 ? "" : "s");
+	buf_free(&lost);
+	job_end(&j);
+	return count != 0;
+}
+
 /* ---- explain ---- */
 
 static void explain_variable(struct job *j, const struct policy_variable *v)
@@ -270,8 +295,10 @@ static int run(int argc, char **argv)
 		return run_session(argv[2], argv[4]);
 	if (strcmp(verb, "explain") == 0 && argc == 3)
 		return explain(argv[2]);
+	if (strcmp(verb, "import") == 0 && argc == 3)
+		return import(argv[2]);
 	return command_wrong(
-	    &command_policy, "say check, fmt, run or explain, and what", *verb ? verb : NULL);
+	    &command_policy, "say check, fmt, run, explain or import, and what", *verb ? verb : NULL);
 }
 
 const struct command command_policy = { "policy",
@@ -280,9 +307,11 @@ const struct command command_policy = { "policy",
 	"       hauberk policy fmt FILE\n"
 	"       hauberk policy run FILE --session FILE\n"
 	"       hauberk policy explain NAME\n"
+	"       hauberk policy import FILE\n"
 	"\n"
 	"check says every mistake with file, line and column, where each rule is placed, the most steps of\n"
 	"every event, and plays the tests of the policy. fmt lays the file out anew; comments stay. run plays\n"
-	"a session and prints what each step did. Nothing is asked of the network. Status 1: mistakes, or a\n"
-	"test or session that failed.\n",
+	"a session and prints what each step did. Nothing is asked of the network. import prints an AXIGEN\n"
+	"script as a policy; what it does not understand becomes a comment and is listed. Status 1: mistakes, a\n"
+	"test or session that failed, or something not imported.\n",
 	run };

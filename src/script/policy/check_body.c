@@ -131,7 +131,7 @@ static void check_set_variable(struct compiler *c, struct node *n, uint32_t inde
 		    shown(c, n->a), name);
 	/* What is no constant may be that word too. */
 	if (v->spec->danger && !c->guards &&
-	    (n->a->kind != NODE_CONST || slice_eq(n->a->text, slice_of(v->spec->danger))))
+	    (n->a->kind != NODE_CONST || slice_eq_nocase(n->a->text, slice_of(v->spec->danger))))
 		say(c, REMARK_ERROR, n->a->range,
 		    "put it under a condition on the login, a verified client certificate, or remoteSmtpIp in "
 		    "networks narrower than /8 (IPv6 /32)",

@@ -36,10 +36,25 @@ static const char *closest(struct compiler *c, const char *words, slice word)
 	return found.n ? arena_printf(c->arena, "; did you mean '%.*s'?", SLICE_ARG(found)) : "";
 }
 
+/* The word of the choice that this is, without case; empty: none. */
+static slice choice_word(const char *words, slice word)
+{
+	for (slice rest = slice_of(words); rest.n;) {
+		slice one = slice_head(rest, slice_find(rest, ' '));
+
+		if (slice_eq_nocase(one, word))
+			return one;
+		rest = slice_from(rest, one.n + 1);
+	}
+	return SLICE("");
+}
+
 static bool fit_choice(struct compiler *c, struct node *n, const struct type *t)
 {
-	if (word_among(t->choice, n->text) && n->text.n) {
-		n->value = VALUE_TEXT_OF(n->text);
+	slice found = choice_word(t->choice, n->text);
+
+	if (found.n) {
+		n->value = VALUE_TEXT_OF(found);
 		return true;
 	}
 	const char *more = closest(c, t->choice, n->text);

@@ -304,6 +304,7 @@ static void parse_import(struct parser *p)
 
 static void parse_declaration(struct parser *p)
 {
+	uint32_t from = p->now.range.at;
 	struct decl *d = NULL;
 
 	if (parser_at_word(p, "import"))
@@ -322,8 +323,11 @@ static void parse_declaration(struct parser *p)
 		parser_stray(p, "'import', 'table', 'rule', 'event', 'method' or 'test'");
 	if (d && !p->failed)
 		decl_add(p, d);
-	if (p->failed && !at_start(p))
+	bool failed = p->failed;
+	if (failed && !at_start(p))
 		skip_declaration(p);
+	if (failed)
+		parser_skipped(p, from);
 	p->failed = false;
 	p->depth = 0;
 }

@@ -14,9 +14,16 @@
 #define NODES_MAX   1000000
 #define HEIGHT_MAX  200
 
+/* A statement or declaration with an error in it, left out of the tree. */
+struct skipped {
+	struct skipped *next;
+	struct range range;
+};
+
 struct tree {
 	struct decl *first, *last;
 	uint32_t count, rules;
+	struct skipped *skipped; /* what could not be read */
 	bool alone; /* imports are not followed */
 	bool dead;  /* not read to its end: not worth checking */
 };
@@ -63,6 +70,9 @@ struct node *node_new(struct parser *p, enum node_kind kind, struct range range)
 void node_grow(struct parser *p, struct node *n, const struct node *kid);
 /* The words up to and with the next ';', or up to a '}'. */
 void parser_skip(struct parser *p);
+
+/* From this octet to the word before now nothing was read. */
+void parser_skipped(struct parser *p, uint32_t from);
 
 struct node *parse_expr(struct parser *p);
 struct node *parse_const(struct parser *p);

@@ -168,3 +168,13 @@ void parser_skip(struct parser *p)
 	}
 	p->failed = false;
 }
+
+void parser_skipped(struct parser *p, uint32_t from)
+{
+	if (!p->tree)
+		return;
+	struct skipped *one = ARENA_NEW(p->arena, struct skipped);
+	*one = (struct skipped){ .next = p->tree->skipped,
+		.range = { p->lexer.file, from, p->end > from ? p->end : from } };
+	p->tree->skipped = one;
+}

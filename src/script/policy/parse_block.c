@@ -155,15 +155,20 @@ static struct node *parse_statements(struct parser *p, bool in_case)
 
 	while (!p->dead && p->now.kind != TOKEN_END && !parser_at(p, "}") &&
 	    !(in_case && (parser_at_word(p, "case") || parser_at_word(p, "default")))) {
+		uint32_t from = p->now.range.at;
 		struct node *s = parse_statement(p);
 
 		/* What was not read whole is left out, so that the rest can be checked. */
 		if (p->failed)
 			s = NULL;
-		if (p->failed && !p->dead)
+		if (p->failed && !p->dead) {
 			parser_skip(p);
+			parser_skipped(p, from);
+		}
 		if (!s)
 			continue;
+		s->from = from;
+		s->to = p->end;
 		if (last)
 			last->next = s;
 		else
