@@ -297,8 +297,8 @@ static int run(int argc, char **argv)
 		return explain(argv[2]);
 	if (strcmp(verb, "import") == 0 && argc == 3)
 		return import(argv[2]);
-	return command_wrong(
-	    &command_policy, "say check, fmt, run, explain or import, and what", *verb ? verb : NULL);
+	return command_wrong(&command_policy, "say check, fmt, run, explain or import, and what",
+	    *verb ? verb : NULL);
 }
 
 const struct command command_policy = { "policy",

@@ -180,7 +180,8 @@ static slice joined(struct import *im, const struct node *n, const char *word)
 	const char *all = "";
 
 	for (const struct node *kid = n->kids; kid; kid = kid->next)
-		all = arena_printf(im->arena, "%s%s%s", all, *all ? word : "", in_parentheses(im, kid, false));
+		all = arena_printf(
+		    im->arena, "%s%s%s", all, *all ? word : "", in_parentheses(im, kid, false));
 	return slice_of(all);
 }
 
@@ -194,14 +195,17 @@ static slice call_text(struct import *im, const struct node *n)
 	if (a && (is_name(n, "anyof") || is_name(n, "allof")))
 		return joined(im, n, is_name(n, "anyof") ? " or " : " and ");
 	if (two && is_name(n, "is"))
-		text = arena_printf(im->arena, "%.*s == %.*s", SLICE_ARG(text_of(im, a)), SLICE_ARG(text_of(im, b)));
+		text = arena_printf(im->arena, "%.*s == %.*s", SLICE_ARG(text_of(im, a)),
+		    SLICE_ARG(text_of(im, b)));
 	else if (literal && is_name(n, "match"))
-		text = arena_printf(im->arena, "%.*s matches %.*s", SLICE_ARG(text_of(im, a)), SLICE_ARG(text_of(im, b)));
+		text = arena_printf(im->arena, "%.*s matches %.*s", SLICE_ARG(text_of(im, a)),
+		    SLICE_ARG(text_of(im, b)));
 	else if (two && (is_name(n, "lessThan") || is_name(n, "greaterThan")))
-		text = arena_printf(im->arena, "%s %s %s", as_number(im, a), is_name(n, "lessThan") ? "<" : ">",
-		    as_number(im, b));
+		text = arena_printf(im->arena, "%s %s %s", as_number(im, a),
+		    is_name(n, "lessThan") ? "<" : ">", as_number(im, b));
 	else if (literal && is_name(n, "ipRange"))
-		text = arena_printf(im->arena, "%.*s in [%.*s]", SLICE_ARG(text_of(im, a)), SLICE_ARG(text_of(im, b)));
+		text = arena_printf(im->arena, "%.*s in [%.*s]", SLICE_ARG(text_of(im, a)),
+		    SLICE_ARG(text_of(im, b)));
 	return slice_of(text);
 }
 
@@ -269,12 +273,14 @@ static void rewrite_statements(struct import *im, const struct node *n)
 				edit_add(im, n->range.at, n->range.end, slice_of(ours), NULL);
 			rewrite(im, n->a);
 		}
-		for (const struct node *arg = n->kind == NODE_DO ? n->a->kids : NULL; arg; arg = arg->next)
+		for (const struct node *arg = n->kind == NODE_DO ? n->a->kids : NULL; arg;
+		     arg = arg->next)
 			rewrite(im, arg);
 		if (n->kind == NODE_SWITCH)
 			rewrite(im, n->a);
-		for (const struct node *b = n->kind == NODE_IF || n->kind == NODE_SWITCH ? n->kids : NULL; b;
-		     b = b->next) {
+		for (const struct node *b = n->kind == NODE_IF || n->kind == NODE_SWITCH ? n->kids
+											 : NULL;
+		     b; b = b->next) {
 			if (n->kind == NODE_IF)
 				rewrite(im, b->a);
 			rewrite_statements(im, b->b->kids);
@@ -294,7 +300,8 @@ static const struct node *statement_at(const struct node *n, uint32_t at)
 
 		if (at < n->from || at >= n->to)
 			continue;
-		for (const struct node *b = n->kids; b && (n->kind == NODE_IF || n->kind == NODE_SWITCH); b = b->next)
+		for (const struct node *b = n->kids;
+		     b && (n->kind == NODE_IF || n->kind == NODE_SWITCH); b = b->next)
 			inner = inner ? inner : statement_at(b->b->kids, at);
 		if (n->kind == NODE_FOREACH)
 			inner = statement_at(n->b->kids, at);
@@ -314,7 +321,8 @@ static bool lose(struct import *im, const struct remark *m)
 	uint32_t at = m->range.at, from = 0, to = 0;
 
 	for (const struct skipped *s = im->tree.skipped; s; s = s->next)
-		if (at >= s->range.at && at <= s->range.end && (!to || s->range.end - s->range.at < to - from)) {
+		if (at >= s->range.at && at <= s->range.end &&
+		    (!to || s->range.end - s->range.at < to - from)) {
 			from = s->range.at;
 			to = s->range.end;
 		}
@@ -336,8 +344,8 @@ static struct policy *compile(struct import *im)
 {
 	build(im);
 	sources_begin(&im->sources, im->arena, NULL, NULL);
-	uint32_t file =
-	    sources_add(&im->sources, im->name, arena_copy(im->arena, buf_slice(&im->now)), (struct range){ 0 });
+	uint32_t file = sources_add(&im->sources, im->name,
+	    arena_copy(im->arena, buf_slice(&im->now)), (struct range){ 0 });
 	if (file == UINT32_MAX)
 		return NULL;
 	struct policy *p = policy_compile(im->host, &im->sources, file, NULL);
@@ -371,15 +379,17 @@ static unsigned report(struct import *im, struct buf *lost)
 	for (unsigned i = 0; i < im->count; i++) {
 		if (!im->edits[i].why)
 			continue;
-		source_place(&as_it_came, (struct range){ 0, im->edits[i].at, im->edits[i].at }, &line, &column);
-		buf_addf(lost, "%s:%u:%u: not imported: %s\n", im->name, line, column, im->edits[i].why);
+		source_place(&as_it_came, (struct range){ 0, im->edits[i].at, im->edits[i].at },
+		    &line, &column);
+		buf_addf(
+		    lost, "%s:%u:%u: not imported: %s\n", im->name, line, column, im->edits[i].why);
 		count++;
 	}
 	return count;
 }
 
-unsigned policy_import(const struct policy_host *host, const char *name, slice text, struct arena *arena,
-    struct buf *out, struct buf *lost)
+unsigned policy_import(const struct policy_host *host, const char *name, slice text,
+    struct arena *arena, struct buf *out, struct buf *lost)
 {
 	struct import im = { .host = host, .name = name, .text = text, .arena = arena };
 	bool good = false;
@@ -387,7 +397,8 @@ unsigned policy_import(const struct policy_host *host, const char *name, slice t
 	im.edits = ARENA_ARRAY(arena, struct edit, EDITS_MAX);
 	buf_init(&im.now, 16 << 20);
 	bool read = first_words(&im);
-	for (int round = 0; round < ROUNDS_MAX && read && !good && arena_used(arena) < ARENA_POLICY / 2; round++) {
+	for (int round = 0;
+	     round < ROUNDS_MAX && read && !good && arena_used(arena) < ARENA_POLICY / 2; round++) {
 		struct policy *p = compile(&im);
 		bool more = false;
 

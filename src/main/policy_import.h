@@ -9,7 +9,7 @@
  * understood becomes a comment there and a line "name:line:column: not imported: why" in lost. The result is a policy
  * that compiles. The number of parts that were lost; UINT_MAX: none of it could be read, and lost says why.
  */
-unsigned policy_import(const struct policy_host *host, const char *name, slice text, struct arena *arena,
-    struct buf *out, struct buf *lost);
+unsigned policy_import(const struct policy_host *host, const char *name, slice text,
+    struct arena *arena, struct buf *out, struct buf *lost);
 
 #endif

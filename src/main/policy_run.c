@@ -461,7 +461,8 @@ static void play_step(struct play *p, const struct step *s)
 	if (!p->quiet)
 		buf_addf(p->out, "%.*s %.*s\n",
 		    SLICE_ARG(source_text(p->policy->sources, s->range)),
-		    SLICE_ARG(s->kind == STEP_DATA ? SLICE("") : text_clean(s->text, 200, p->arena)));
+		    SLICE_ARG(
+			s->kind == STEP_DATA ? SLICE("") : text_clean(s->text, 200, p->arena)));
 	if (in_place(p, s))
 		do_step(p, s);
 }

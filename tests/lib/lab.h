@@ -28,6 +28,7 @@ static struct lab {
 	uint64_t steps;   /* that an event may take; 0: VM_STEPS */
 	struct buf notes; /* what note() and others were told: "note(a) tell(b, c) " */
 	struct buf out;
+	struct buf script; /* a text that a test puts together; it stays until the process ends */
 	const char *file_name, *file_text; /* what imports and tables read */
 } lab;
 
@@ -97,6 +98,15 @@ static inline struct policy *lab_compile_slice(slice text)
 static inline struct policy *lab_compile(const char *text)
 {
 	return lab_compile_slice(slice_of(text));
+}
+
+/* An empty buffer for a text; lab.script.p is the text. */
+static inline struct buf *lab_text(void)
+{
+	if (!lab.script.max)
+		buf_init(&lab.script, 8 << 20);
+	lab.script.n = 0;
+	return &lab.script;
 }
 
 static inline unsigned lab_event(const char *name)

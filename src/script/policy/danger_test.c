@@ -51,15 +51,14 @@ static void a_table_of_ours_is_the_way_there(void **state)
 
 static void a_long_chain_hides_nothing(void **state)
 {
-	static char text[20000];
-
 	for (int length = 10; length <= 200; length += 190) {
-		char *at = stpcpy(text, "event onC { set(secret, v0); ");
+		struct buf *text = lab_text();
 
+		buf_adds(text, "event onC { set(secret, v0); ");
 		for (int i = 0; i < length; i++)
-			at += sprintf(at, "set(v%d, v%d); ", i, i + 1);
-		sprintf(at, "set(v%d, said); }", length);
-		lab_refused(text, "takes no peer value");
+			buf_addf(text, "set(v%d, v%d); ", i, i + 1);
+		buf_addf(text, "set(v%d, said); }", length);
+		lab_refused(text->p, "takes no peer value");
 	}
 }
 
@@ -116,17 +115,16 @@ static void what_takes_too_long_is_refused(void **state)
 	    "onC may take");
 	lab_good("event onC { foreach a in boxes { call(note, a); } }");
 	/* Methods that call one another double the work at each level; that is seen at once. */
-	static char text[20000];
-	char *at = text;
+	struct buf *text = lab_text();
 	for (int i = 0; i < 50; i++)
-		at += sprintf(at, "method m%d { call(m%d); call(m%d); }\n", i, i + 1, i + 1);
-	sprintf(at, "method m50 { call(note, \"x\"); } rule \"r\" { then { call(m0); } }");
-	lab_refused(text, "onC may take");
-	at = text;
+		buf_addf(text, "method m%d { call(m%d); call(m%d); }\n", i, i + 1, i + 1);
+	buf_addf(text, "method m50 { call(note, \"x\"); } rule \"r\" { then { call(m0); } }");
+	lab_refused(text->p, "onC may take");
+	text = lab_text();
 	for (int i = 0; i < 300; i++)
-		at += sprintf(at, "method m%d { call(m%d); }\n", i, i + 1);
-	sprintf(at, "method m300 { call(note, \"x\"); } event onC { call(m0); }");
-	lab_refused(text, "deep");
+		buf_addf(text, "method m%d { call(m%d); }\n", i, i + 1);
+	buf_addf(text, "method m300 { call(note, \"x\"); } event onC { call(m0); }");
+	lab_refused(text->p, "deep");
 }
 
 static void checks_are_counted(void **state)

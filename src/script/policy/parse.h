@@ -24,8 +24,8 @@ struct tree {
 	struct decl *first, *last;
 	uint32_t count, rules;
 	struct skipped *skipped; /* what could not be read */
-	bool alone; /* imports are not followed */
-	bool dead;  /* not read to its end: not worth checking */
+	bool alone;              /* imports are not followed */
+	bool dead;               /* not read to its end: not worth checking */
 };
 
 struct parser {

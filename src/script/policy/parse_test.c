@@ -119,7 +119,6 @@ static void imports_are_read_once_and_lead_nowhere_back(void **state)
 
 static void nesting_has_an_end(void **state)
 {
-	static char text[400000];
 	static const char *const pairs[][4] = { { "event onC { set(num, ", "(", ")", "1" },
 		{ "event onC { set(flag, ", "not ", "", "yes" },
 		{ "event onC { ", "if (flag) { ", "} ", "" },
@@ -129,15 +128,16 @@ static void nesting_has_an_end(void **state)
 
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
 		for (unsigned deep = 50; deep <= 10000; deep *= 200) {
-			strcpy(text, pairs[i][0]);
-			char *at = text + strlen(text);
+			struct buf *text = lab_text();
+
+			buf_adds(text, pairs[i][0]);
 			for (unsigned k = 0; k < deep; k++)
-				at = stpcpy(at, pairs[i][1]);
-			at = stpcpy(at, pairs[i][3]);
+				buf_adds(text, pairs[i][1]);
+			buf_adds(text, pairs[i][3]);
 			for (unsigned k = 0; k < deep; k++)
-				at = stpcpy(at, pairs[i][2]);
-			strcpy(at, strchr(pairs[i][0] + 10, '(') ? "); }" : "}");
-			struct policy *p = lab_compile(text);
+				buf_adds(text, pairs[i][2]);
+			buf_adds(text, strchr(pairs[i][0] + 10, '(') ? "); }" : "}");
+			struct policy *p = lab_compile(text->p);
 			if (deep == 50 && !p)
 				fail_msg("%s", lab_said());
 			if (deep > 50)
@@ -148,28 +148,28 @@ static void nesting_has_an_end(void **state)
 
 static void long_chains_have_an_end(void **state)
 {
-	static char text[400000];
-	char *at = stpcpy(text, "event onC { set(num, 1");
+	struct buf *text = lab_text();
 
+	buf_adds(text, "event onC { set(num, 1");
 	for (int i = 0; i < 50000; i++)
-		at = stpcpy(at, " + 1");
-	strcpy(at, "); }");
-	lab_refused(text, "this expression is too long");
-	at = stpcpy(text, "event onC { if (flag");
+		buf_adds(text, " + 1");
+	buf_adds(text, "); }");
+	lab_refused(text->p, "this expression is too long");
+	text = lab_text();
+	buf_adds(text, "event onC { if (flag");
 	for (int i = 0; i < 3000; i++)
-		at = stpcpy(at, " or flag2");
-	strcpy(at, ") { call(note, \"x\"); } }");
-	lab_good(text);
+		buf_adds(text, " or flag2");
+	buf_adds(text, ") { call(note, \"x\"); } }");
+	lab_good(text->p);
 }
 
 static void more_than_twenty_errors_are_counted(void **state)
 {
-	static char text[100000];
-	char *at = text;
+	struct buf *text = lab_text();
 
 	for (int i = 0; i < 500; i++)
-		at += sprintf(at, "event onC { set(num, nosuch%d); }\n", i);
-	assert_null(lab_compile(text));
+		buf_addf(text, "event onC { set(num, nosuch%d); }\n", i);
+	assert_null(lab_compile(text->p));
 	unsigned errors = 0;
 	for (const char *e = lab_said(); (e = strstr(e, ": error:")); e++)
 		errors++;

@@ -29,8 +29,11 @@ static const struct set *make(enum set_kind kind, const char *items, bool values
 		slice one = slice_head(rest, slice_find(rest, ' '));
 
 		rest = slice_from(rest, one.n + 1);
-		if (!set_add(
-			&m, one, values ? VALUE_NUMBER_OF(++number) : (struct value){ 0 }, &error))
+		struct value value = { 0 };
+		number++;
+		if (values)
+			value = VALUE_NUMBER_OF(number);
+		if (!set_add(&m, one, value, &error))
 			return NULL;
 	}
 	return set_end(&m, &error);
