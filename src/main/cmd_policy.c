@@ -123,18 +123,36 @@ static int check(int argc, char **argv)
 
 /* ---- fmt ---- */
 
+/* With operators for the functions of scripts brought along; UINT32_MAX: said why. */
+static uint32_t read_modern(struct job *j, const char *path, slice *as_it_is)
+{
+	struct buf modern;
+	uint32_t file = job_read(j, path);
+
+	if (file == UINT32_MAX)
+		return file;
+	*as_it_is = j->sources.files[file].text;
+	buf_init(&modern, 2 * TEXT_MAX);
+	if (policy_import_operators(&j->host, path, *as_it_is, j->arena, &modern) &&
+	    modern.n <= TEXT_MAX)
+		j->sources.files[file].text = arena_copy(j->arena, buf_slice(&modern));
+	buf_free(&modern);
+	return file;
+}
+
 static int fmt_file(const char *path)
 {
 	struct job j;
 	struct buf laid;
 	struct error error;
+	slice before;
 
 	job_begin(&j, false);
 	buf_init(&laid, 2 * TEXT_MAX);
-	uint32_t file = job_read(&j, path);
+	uint32_t file = read_modern(&j, path, &before);
 	bool good = file != UINT32_MAX && policy_fmt(&j.sources, file, &laid);
 	sources_print(&j.sources, false, &j.out);
-	if (good && !slice_eq(buf_slice(&laid), j.sources.files[file].text) &&
+	if (good && !slice_eq(buf_slice(&laid), before) &&
 	    !file_replace(path, buf_slice(&laid), 0644, &error)) {
 		fprintf(stderr, "hauberk policy fmt: %s\n", error.why);
 		good = false;

@@ -25,6 +25,7 @@ struct import {
 	struct arena *arena;
 	struct edit *edits; /* in order, none within another */
 	unsigned count;
+	bool operators_only; /* names stay as they are */
 	struct buf now;
 	struct sources sources;
 	struct tree tree;
@@ -236,7 +237,8 @@ static slice text_of(struct import *im, const struct node *n)
 		other = slice_of(arena_printf(im->arena, "not %s", in_parentheses(im, n->a, true)));
 	else if (any)
 		other = joined(im, n, n->kind == NODE_AND ? " and " : " or ");
-	else if (n->kind == NODE_NAME && our_name(n->text) && whole.n && whole.p[0] != '%')
+	else if (n->kind == NODE_NAME && !im->operators_only && our_name(n->text) && whole.n &&
+	    whole.p[0] != '%')
 		other = slice_of(our_name(n->text));
 	return other.n ? other : whole;
 }
@@ -258,7 +260,8 @@ static void rewrite(struct import *im, const struct node *n)
 
 	if (!n)
 		return;
-	rename_in(im, n);
+	if (!im->operators_only)
+		rename_in(im, n);
 	if (!slice_eq(text, source_text(&im->sources, n->range)))
 		edit_add(im, n->range.at, n->range.end, text, NULL);
 }
@@ -269,7 +272,7 @@ static void rewrite_statements(struct import *im, const struct node *n)
 		if (n->kind == NODE_SET) {
 			const char *ours = our_name(n->text);
 
-			if (ours && !strchr(ours, '('))
+			if (ours && !strchr(ours, '(') && !im->operators_only)
 				edit_add(im, n->range.at, n->range.end, slice_of(ours), NULL);
 			rewrite(im, n->a);
 		}
@@ -363,10 +366,31 @@ static bool first_words(struct import *im)
 	if (sources_add(&im->sources, im->name, im->text, (struct range){ 0 }) == UINT32_MAX)
 		return false;
 	policy_parse(&im->sources, 0, true, &im->tree);
-	for (const struct decl *d = im->tree.first; d; d = d->next)
+	for (const struct decl *d = im->tree.first; d; d = d->next) {
+		for (const struct node *n = d->when; n; n = n->next)
+			rewrite(im, n);
 		if (d->body)
 			rewrite_statements(im, d->body->kids);
+	}
 	return true;
+}
+
+bool policy_import_operators(const struct policy_host *host, const char *name, slice text,
+    struct arena *arena, struct buf *out)
+{
+	struct import im = {
+		.host = host, .name = name, .text = text, .arena = arena, .operators_only = true
+	};
+
+	im.edits = ARENA_ARRAY(arena, struct edit, EDITS_MAX);
+	buf_init(&im.now, 16 << 20);
+	bool good = first_words(&im) && !im.sources.errors;
+	if (good) {
+		build(&im);
+		buf_add(out, buf_slice(&im.now));
+	}
+	buf_free(&im.now);
+	return good;
 }
 
 static unsigned report(struct import *im, struct buf *lost)

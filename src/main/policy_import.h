@@ -12,4 +12,9 @@
 unsigned policy_import(const struct policy_host *host, const char *name, slice text,
     struct arena *arena, struct buf *out, struct buf *lost);
 
+/* Adds the text with operators for the old functions, and nothing else changed; false: it cannot be read, and nothing
+ * is added. */
+bool policy_import_operators(const struct policy_host *host, const char *name, slice text,
+    struct arena *arena, struct buf *out);
+
 #endif

@@ -153,6 +153,20 @@ def test_fmt_of_every_good_policy_is_idempotent(tmp_path):
     assert laid > 10
 
 
+def test_fmt_writes_operators_for_old_functions(tmp_path):
+    path = write(tmp_path, """rule "r" { when all { not(is(authUser, "")); anyof(match(mailFrom, "a*"), lessThan(mailCount, "5")); }
+then { if (allof(iprange(remoteSmtpIp, "10.0.0.0/8"), anyof(isESMTP, isAuthenticated))) { accept(); } } }
+test "t" { connect "192.0.2.1"; }""")
+    assert policy("check", path).returncode == 0
+    assert policy("fmt", path).returncode == 0
+    text = path.read_text()
+    for line in ('not (authUser == "");', 'mailFrom matches "a*" or mailCount < "5";',
+                 'if (remoteSmtpIp in ["10.0.0.0/8"] and (isESMTP or isAuthenticated)) {'):
+        assert line in text, text
+    assert policy("check", path).returncode == 0
+    assert policy("fmt", path).returncode == 0 and path.read_text() == text
+
+
 def test_fmt_says_what_it_cannot_read(tmp_path):
     path = write(tmp_path, "rule { }")
     done = policy("fmt", path)
