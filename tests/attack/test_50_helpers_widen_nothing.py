@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PROGRAM = os.environ.get("HAUBERK_ASAN", str(ROOT / "build-asan/hauberk"))
+PROGRAM = os.environ.get("HAUBERK_RELEASE", str(ROOT / "build/hauberk"))
 
 SAID = ["virusName", '"%spamScore%"', '"%spamLevel%"', 'header("X-Verdict")', "SPFExplanation", "DNSBLExplanation"]
 PLACES = ["set(relayHost, {});", "set(relayAuthUser, {});", "set(relayAuthPassword, {});", "call(fileInto, {});",

@@ -40,13 +40,37 @@ int const_condition(const struct node *n)
 	return -1;
 }
 
+/* A number of the server compared with one that it never reaches. NULL: it may be true. */
+static const struct host_variable *never_true(struct compiler *c, const struct node *n)
+{
+	if (n->kind != NODE_COMPARE || n->a->kind != NODE_NAME || n->a->ref_kind != REF_VARIABLE ||
+	    n->b->kind != NODE_CONST || n->b->value.kind != VALUE_NUMBER)
+		return NULL;
+	const struct host_variable *v = &c->host->variables[n->a->ref];
+	int64_t with = n->b->value.number;
+	bool or_equal = n->mark[1] == '=';
+	bool never = n->mark[0] == '=' ? with < v->least || with > v->most
+	    : n->mark[0] == '>'        ? (or_equal ? with > v->most : with >= v->most)
+	    : n->mark[0] == '<'        ? (or_equal ? with < v->least : with <= v->least)
+				       : false;
+	return never ? v : NULL;
+}
+
 static void say_constant(struct compiler *c, const struct node *n)
 {
 	int is = const_condition(n);
+	const struct host_variable *v = never_true(c, n);
 
 	if (is >= 0)
 		say(c, REMARK_WARNING, n->range, NULL, "this condition is always %s",
 		    is ? "true" : "false");
+	else if (v)
+		say(c, REMARK_WARNING, n->range,
+		    arena_printf(c->arena, "%s is a %s", v->spec->name, v->spec->type),
+		    "this condition is always false");
+	for (const struct node *kid = n->kids; kid && (n->kind == NODE_AND || n->kind == NODE_OR);
+	     kid = kid->next)
+		say_constant(c, kid);
 }
 
 /* ---- what guards a relay ---- */
