@@ -363,9 +363,11 @@ static void what_is_wrong_with_variables_is_told(void **state)
 	lab_warned("event onC { reject(\"x\"); call(note, \"x\"); }", "never reached");
 	lab_warned("event onC { if (yes) { call(note, \"x\"); } }", "always true");
 	lab_warned("event onC { if (small > 10) { call(note, \"x\"); } }", "always false");
-	lab_warned("event onC { if (flag and small == 11) { call(note, \"x\"); } }", "always false");
+	lab_warned(
+	    "event onC { if (flag and small == 11) { call(note, \"x\"); } }", "always false");
 	lab_warned("event onC { if (small < 0) { call(note, \"x\"); } }", "always false");
-	lab_good("event onC { if (small >= 10 or small <= 0 or num > 5000) { call(note, \"x\"); } }");
+	lab_good(
+	    "event onC { if (small >= 10 or small <= 0 or num > 5000) { call(note, \"x\"); } }");
 	assert_null(strstr(lab_said(), "always"));
 	lab_warned("event onC { if (1 == 2) { call(note, \"x\"); } }", "always false");
 	lab_warned("event onC { if (1.0 == 1) { call(note, \"x\"); } }", "always true");

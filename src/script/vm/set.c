@@ -309,7 +309,7 @@ bool set_add_glob(struct set_maker *m, slice glob, bool exact, struct error *err
 		return false;
 	*p = (struct set_pattern){ .glob = arena_copy(m->arena, glob), .exact = exact };
 	/* After a star what follows it may be tried at every place of the text. */
-	m->set->stars += glob_stars(glob) ? (glob_stars(glob) + 1) * (1 + glob.n / 16) : 1;
+	m->set->stars += glob_stars(glob) ? (glob_stars(glob) + 1) * (1 + glob.n / 8) : 1;
 	return true;
 }
 

@@ -88,12 +88,32 @@ static uint32_t next_char(slice s, size_t *at, bool exact)
 	return c < 0x80 ? c : n > 0 ? u : 0x110000u + c;
 }
 
+/* ASCII letters and digits mean themselves in a glob; of those that are equal this many begin both. */
+static size_t plain_run(slice text, slice glob, bool exact)
+{
+	size_t most = text.n < glob.n ? text.n : glob.n, n = 0;
+
+	for (; n < most; n++) {
+		char c = glob.p[n], x = text.p[n];
+
+		if ((unsigned char)c >= 0x80 || c == '*' || c == '?' || c == '\\')
+			break;
+		if (exact ? c != x : octet_lower(c) != octet_lower(x))
+			break;
+	}
+	return n;
+}
+
 bool text_glob(slice text, slice glob, bool exact)
 {
 	size_t t = 0, g = 0, star = SIZE_MAX, back = 0;
 
 	/* After a star the shortest run is tried first; only the last star is ever tried again. */
 	for (;;) {
+		size_t same = plain_run(slice_from(text, t), slice_from(glob, g), exact);
+
+		t += same;
+		g += same;
 		if (g < glob.n && glob.p[g] == '*') {
 			star = ++g;
 			back = t;
