@@ -177,8 +177,8 @@ def test_fmt_says_what_it_cannot_read(tmp_path):
 # ---- explain ----
 
 def names_of_the_host():
-    text = (ROOT / "src/smtp/policy_variables.c").read_text() + (ROOT / "src/smtp/policy_methods.c").read_text() + \
-        (ROOT / "src/script/policy/builtin.c").read_text()
+    tables = [*ROOT.glob("src/smtp/policy_*.c"), *ROOT.glob("src/policy/*.c"), ROOT / "src/script/policy/builtin.c"]
+    text = "".join(p.read_text() for p in tables)
     names = re.findall(r'\bV\("(\w+)"', text) + re.findall(r'^\t\{ "(\w+)", (?:"|METHOD)', text, re.M)
     names += re.findall(r'\b(?:CHECK|ACTION|FUNCTION)\("(\w+)"', text) + re.findall(r"'\w', \"(on\w+)\"", text)
     return sorted(set(names))
