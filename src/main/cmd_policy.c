@@ -1,4 +1,5 @@
 /* hauberk policy: checks policies, lays them out, plays sessions against them, explains names. */
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "base/file.h"
 #include "main/command.h"
 #include "main/open.h"
+#include "main/policy_import.h"
 #include "main/policy_run.h"
 #include "policy/files.h"
 #include "script/policy/fmt.h"
@@ -126,18 +128,36 @@ static int check(int argc, char **argv)
 
 /* ---- fmt ---- */
 
+/* With operators for the functions of scripts brought along; UINT32_MAX: said why. */
+static uint32_t read_modern(struct job *j, const char *path, slice *as_it_is)
+{
+	struct buf modern;
+	uint32_t file = job_read(j, path);
+
+	if (file == UINT32_MAX)
+		return file;
+	*as_it_is = j->sources.files[file].text;
+	buf_init(&modern, 2 * TEXT_MAX);
+	if (policy_import_operators(&j->host, path, *as_it_is, j->arena, &modern) &&
+	    modern.n <= TEXT_MAX)
+		j->sources.files[file].text = arena_copy(j->arena, buf_slice(&modern));
+	buf_free(&modern);
+	return file;
+}
+
 static int fmt_file(const char *path)
 {
 	struct job j;
 	struct buf laid;
 	struct error error;
+	slice before;
 
 	job_begin(&j, false);
 	buf_init(&laid, 2 * TEXT_MAX);
-	uint32_t file = job_read(&j, path);
+	uint32_t file = read_modern(&j, path, &before);
 	bool good = file != UINT32_MAX && policy_fmt(&j.sources, file, &laid);
 	sources_print(&j.sources, false, &j.out);
-	if (good && !slice_eq(buf_slice(&laid), j.sources.files[file].text) &&
+	if (good && !slice_eq(buf_slice(&laid), before) &&
 	    !file_replace(path, buf_slice(&laid), 0644, &error)) {
 		fprintf(stderr, "hauberk policy fmt: %s\n", error.why);
 		good = false;
@@ -163,6 +183,29 @@ static int run_session(const char *path, const char *session)
 		buf_addf(&j.out, "%u failed\n", failed);
 	job_end(&j);
 	return failed != 0;
+}
+
+/* ---- import ---- */
+
+static int import(const char *path)
+{
+	struct job j;
+	struct buf lost;
+	struct error error;
+	slice text;
+
+	job_begin(&j, false);
+	buf_init(&lost, 16 << 20);
+	bool good = policy_read_file(NULL, path, TEXT_MAX, j.arena, &text, &error);
+	unsigned count = good ? policy_import(&j.host, path, text, j.arena, &j.out, &lost) : 1;
+	if (!good)
+		fprintf(stderr, "hauberk policy import: %s\n", error.why);
+	fwrite(lost.p ? lost.p : "", 1, lost.n, stderr);
+	if (count && good && count != UINT_MAX)
+		fprintf(stderr, "%u part%s not imported\n", count, count == 1 ? "" : "s");
+	buf_free(&lost);
+	job_end(&j);
+	return count != 0;
 }
 
 /* ---- explain ---- */
@@ -227,15 +270,38 @@ static bool explain_name(struct job *j, const char *name)
 	return false;
 }
 
+/* The name that was perhaps meant; NULL: none is near. */
+static const char *nearest(const struct policy_host *h, const char *name)
+{
+	const char *found = NULL;
+	unsigned best = 3;
+
+	for (unsigned i = 0; i < h->variable_count + h->method_count + h->event_count; i++) {
+		const char *other = i < h->variable_count ? h->variables[i].name
+		    : i < h->variable_count + h->method_count
+		    ? h->methods[i - h->variable_count].name
+		    : h->events[i - h->variable_count - h->method_count].name;
+		unsigned d = word_distance(slice_of(name), slice_of(other), 2);
+
+		if (d < best) {
+			best = d;
+			found = other;
+		}
+	}
+	return found;
+}
+
 static int explain(const char *name)
 {
 	struct job j;
 
 	job_begin(&j, false);
 	bool found = explain_name(&j, name);
+	const char *near = found ? NULL : nearest(&j.host, name);
 	if (!found)
 		fprintf(stderr,
-		    "hauberk policy explain: there is no variable, method or event '%s'\n", name);
+		    "hauberk policy explain: there is no variable, method or event '%s'%s%s%s\n",
+		    name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 	job_end(&j);
 	return !found;
 }
@@ -338,6 +404,8 @@ static int run(int argc, char **argv)
 		return run_session(argv[2], argv[4]);
 	if (strcmp(verb, "explain") == 0 && argc == 3)
 		return explain(argv[2]);
+	if (strcmp(verb, "import") == 0 && argc == 3)
+		return import(argv[2]);
 	return command_wrong(&command_policy, "say what to do with a policy", *verb ? verb : NULL);
 }
 
@@ -347,6 +415,7 @@ const struct command command_policy = { "policy",
 	"       hauberk policy fmt FILE\n"
 	"       hauberk policy run FILE --session FILE\n"
 	"       hauberk policy explain NAME\n"
+	"       hauberk policy import FILE\n"
 	"       hauberk policy activate FILE --why TEXT [-c FILE]\n"
 	"       hauberk policy deactivate --why TEXT [-c FILE]\n"
 	"       hauberk policy history [-c FILE]\n"
@@ -355,8 +424,9 @@ const struct command command_policy = { "policy",
 	"\n"
 	"check says every mistake with file, line and column, where each rule is placed, the most steps of\n"
 	"every event, and plays the tests of the policy. fmt lays the file out anew; comments stay. run plays\n"
-	"a session and prints what each step did. Nothing is asked of the network. Status 1: mistakes, or a\n"
-	"test or session that failed. activate checks the file, plays its tests, and makes it the next version,\n"
+	"a session and prints what each step did. Nothing is asked of the network. import prints an AXIGEN\n"
+	"script as a policy; what it does not understand becomes a comment and is listed. Status 1: mistakes, a\n"
+	"test or session that failed, or something not imported. activate checks the file, plays its tests, and makes it the next version,\n"
 	"with who, when and why: the running server takes it whole, or keeps what it had. Its imports and the\n"
 	"files of its tables go along. rollback makes an older version (the one before, unless VERSION is said)\n"
 	"the next one; deactivate leaves none.\n",

@@ -4,10 +4,28 @@
 
 #include "main/policy_play.h"
 
+/* "5", "5d", "10K": the defaults of the tables. */
+static bool read_measure(slice text, int64_t *out, char *unit)
+{
+	static const char letters[] = "KMGsmhd";
+	static const int64_t worth[] = { 1 << 10, 1 << 20, 1 << 30, 1000, 60000, 3600000,
+		86400000 };
+	const char *at = text.n ? strchr(letters, text.p[text.n - 1]) : NULL;
+
+	if (!number_read(slice_head(text, text.n - (at ? 1 : 0)), out))
+		return false;
+	if (at) {
+		*out = *out / 1000 * worth[at - letters];
+		*unit = *at;
+	}
+	return true;
+}
+
 struct value play_value(struct play *p, const struct type *t, const struct given *g)
 {
 	struct value v = { 0 };
 	const struct node *n = g->values;
+	char unit = n ? n->unit : '\0';
 	int64_t number;
 
 	if (t->list) {
@@ -25,10 +43,10 @@ struct value play_value(struct play *p, const struct type *t, const struct given
 		return v;
 	switch (type_kind(t)) {
 	case VALUE_NUMBER:
-		if (!n->is_number && !number_read(n->text, &number))
+		if (!n->is_number && !read_measure(n->text, &number, &unit))
 			break;
 		number = n->is_number ? n->number : number;
-		if (t->base == BASE_SIZE && !n->unit)
+		if (t->base == BASE_SIZE && !unit)
 			number = number / 1000 * (t->kb ? 1024 : 1);
 		return VALUE_NUMBER_OF(number);
 	case VALUE_YESNO:
@@ -39,6 +57,8 @@ struct value play_value(struct play *p, const struct type *t, const struct given
 	case VALUE_TEXT:
 	case VALUE_UNKNOWN:
 	case VALUE_LIST:
+		if (t->base == BASE_CHOICE && !word_among(t->choice, n->text))
+			break;
 		return VALUE_TEXT_OF(n->text);
 	}
 	return v;
@@ -103,7 +123,13 @@ static bool run_check(struct vm *vm, struct play *p, const struct host_method *m
 				g = one;
 		known |= g != NULL;
 		if (g)
-			vm_set(vm, m->outputs[i], play_value(p, &v->type, g));
+			vm_set(vm, m->outputs[i], play_fit(p, v, play_value(p, &v->type, g)));
+	}
+	if (!known &&
+	    (play_store_check(vm, p, m->spec->name, args) || vm->fault ||
+		play_dns_check(vm, p, m->spec->name, args) || vm->fault)) {
+		*out = vm->vars[m->outputs[0]];
+		return !vm->fault;
 	}
 	if (!known)
 		return vm_fault(vm,
@@ -224,7 +250,8 @@ void play_fail(struct play *p, const char *format, ...)
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	source_place(p->policy->sources, p->step->range, &line, &column);
+	if (p->failed++ >= FAILURES_SHOWN)
+		return;
 	buf_addf(p->out, "%s:%u:%u: failed: %s\n",
 	    p->policy->sources->files[p->step->range.file].name, line, column, text);
-	p->failed++;
 }

@@ -9,6 +9,8 @@
 #define FIELDS_MAX 1000
 #define RCPTS_MAX  1000
 
+#define FAILURES_SHOWN 20 /* of a session */
+
 struct played_call {
 	uint32_t method;
 	struct value args[4];
@@ -41,8 +43,45 @@ struct play {
 	unsigned field_count;
 	struct value rcpts[RCPTS_MAX];
 	unsigned rcpt_count;
-	const char *fault;
+	/* connection and message */
+	struct value *kept; /* exported variables as a message starts with them; NULL: unknown */
+	int64_t now_ms, mail_ms;
+	bool has_time, relayed;
+	unsigned attempts;
+	struct seen {
+		struct seen *next;
+		slice key;
+		int64_t at_ms;
+	} * rates, *greys;   /* newest first */
+	const char *missing; /* a DNS question that nothing answers: what to give */
 };
+
+bool play_refused(const struct play *p);
+void play_expect(struct play *p, const struct step *s);
+
+/* ---- policy_facts.c: what the session gives ---- */
+
+/* Variables known from these events on begin as their defaults and as they were given. */
+void play_start(struct play *p, unsigned from);
+/* A line `given` takes effect, also on what is known already. */
+void play_take(struct play *p, const struct step *s);
+/* The server's tables at the start. */
+void play_sets(struct play *p);
+/* Exported variables: kept for the messages to come; and as they were kept. */
+void play_keep(struct play *p);
+void play_forget(struct play *p);
+/* The clock goes on. */
+void play_clock(struct play *p, int64_t ms);
+/* A value as this variable may hold it: cut, and clean where a peer says it. */
+struct value play_fit(struct play *p, const struct host_variable *v, struct value value);
+/* A file beside the session or below; false: said why. */
+bool play_file(struct play *p, slice path, slice *out);
+
+/* ---- policy_stores.c, policy_names.c: checks with an answer of their own; false: the name is none of them, or
+ * vm->fault says what is missing ---- */
+
+bool play_store_check(struct vm *vm, struct play *p, const char *name, const struct value *args);
+bool play_dns_check(struct vm *vm, struct play *p, const char *name, const struct value *args);
 
 /* Says why the step fails. */
 void play_fail(struct play *p, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -157,10 +157,8 @@ static bool field_text(struct vm *vm, slice value, struct value *out)
 
 	buf_init(&text, HEADER_TEXT);
 	encoded_words_decode(NULL, value, &text);
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f)
-			text.p[i] = '?';
-	bool ok = vm_text(vm, slice_trim(buf_slice(&text)), HEADER_TEXT, out);
+	slice clean = text_clean(slice_trim(buf_slice(&text)), HEADER_TEXT, vm->arena);
+	bool ok = vm_text(vm, clean, HEADER_TEXT, out);
 	buf_free(&text);
 	return ok;
 }

@@ -2,7 +2,6 @@
 #include "policy/internal.h"
 
 #include "base/encode.h"
-#include "base/octet.h"
 
 uint32_t fact_ids[FACT_COUNT];
 
@@ -18,10 +17,26 @@ void facts_start(void)
 		fact_ids[i] = policy_variable_id(names[i]);
 }
 
+void state_set(struct policy_state *state, uint32_t var, struct value value)
+{
+	const struct program_var *info = &state->version->policy->program->vars[var];
+
+	/* The program's bounds were proved for values within these. */
+	if (value.kind == VALUE_NUMBER && value.number < info->least)
+		value.number = info->least;
+	if (value.kind == VALUE_NUMBER && value.number > info->most)
+		value.number = info->most;
+	if (value.kind == VALUE_TEXT)
+		value.text = text_cut(value.text, info->max);
+	if (value.kind == VALUE_LIST && value.list.count > info->count)
+		value.list.count = info->count;
+	state->vars[var] = value;
+}
+
 static void set(struct policy_state *state, enum fact fact, struct value value)
 {
 	if (state && state->vars)
-		state->vars[fact_ids[fact]] = value;
+		state_set(state, fact_ids[fact], value);
 }
 
 void policy_unknown(struct policy_state *state, enum fact fact)
@@ -39,19 +54,10 @@ static uint32_t most(const struct policy_state *state, enum fact fact)
 	return state->version->policy->host->variables[fact_ids[fact]].max;
 }
 
-/* Would end a reply or a header's line; in a body, lines are what it is made of. */
-static bool is_control(char c, bool body)
+void policy_peer_text(struct policy_state *state, enum fact fact, slice text, struct arena *arena)
 {
-	return ((unsigned char)c < ' ' || c == 0x7f) &&
-	    !(body && (c == '\r' || c == '\n' || c == '\t'));
-}
-
-static bool is_clean(slice text, bool body)
-{
-	for (size_t i = 0; i < text.n; i++)
-		if (is_control(text.p[i], body))
-			return false;
-	return utf8_valid(text);
+	if (state && state->vars)
+		set(state, fact, VALUE_TEXT_OF(text_clean(text, most(state, fact), arena)));
 }
 
 /* Octets of the character at the text's beginning; 0: it is none. */
@@ -63,45 +69,26 @@ static size_t character(slice text)
 	return 0;
 }
 
-static slice cleaned(slice text, size_t max, bool body, struct arena *arena)
+/* A body's control characters are what it is made of; only what is no text is replaced. */
+void policy_body(struct policy_state *state, enum fact fact, slice text, struct arena *arena)
 {
 	struct buf out;
 
-	buf_init(&out, 3 * max + 4);
-	while (text.n && out.n < max) {
-		size_t n = character(text);
-
-		if (n == 0)
-			buf_adds(&out, "\xef\xbf\xbd");
-		else if (is_control(text.p[0], body))
-			buf_addc(&out, '?');
-		else
-			buf_add(&out, slice_head(text, n));
-		text = slice_from(text, n ? n : 1);
-	}
-	slice copy = arena_copy(arena, text_cut(buf_slice(&out), max));
-	buf_free(&out);
-	return copy;
-}
-
-static void set_peer(
-    struct policy_state *state, enum fact fact, slice text, bool body, struct arena *arena)
-{
 	if (!state || !state->vars)
 		return;
-	uint32_t max = most(state, fact);
-	bool good = text.n <= max && is_clean(text, body);
-	set(state, fact, VALUE_TEXT_OF(good ? text : cleaned(text, max, body, arena)));
-}
+	text = text_cut(text, most(state, fact));
+	if (!utf8_valid(text)) {
+		buf_init(&out, most(state, fact));
+		while (text.n) {
+			size_t n = character(text);
 
-void policy_peer_text(struct policy_state *state, enum fact fact, slice text, struct arena *arena)
-{
-	set_peer(state, fact, text, false, arena);
-}
-
-void policy_body(struct policy_state *state, enum fact fact, slice text, struct arena *arena)
-{
-	set_peer(state, fact, text, true, arena);
+			buf_add(&out, n ? slice_head(text, n) : SLICE("\xef\xbf\xbd"));
+			text = slice_from(text, n ? n : 1);
+		}
+		text = text_cut(arena_copy(arena, buf_slice(&out)), most(state, fact));
+		buf_free(&out);
+	}
+	set(state, fact, VALUE_TEXT_OF(text));
 }
 
 void policy_number_is(struct policy_state *state, enum fact fact, int64_t number)
@@ -138,10 +125,7 @@ void policy_list(struct policy_state *state, enum fact fact, const slice *items,
 
 	v.list.items = values;
 	for (size_t i = 0; i < count && v.list.count < room; i++)
-		values[v.list.count++] =
-		    VALUE_TEXT_OF(items[i].n <= max && is_clean(items[i], false)
-			    ? items[i]
-			    : cleaned(items[i], max, false, arena));
+		values[v.list.count++] = VALUE_TEXT_OF(text_clean(items[i], max, arena));
 	set(state, fact, v);
 }
 

@@ -43,7 +43,7 @@ static void take_over(struct policy_state *state, const struct policy_state *fro
 		uint32_t to = p == old ? i : exported(p, &old->program->vars[i]);
 
 		if (to != UINT32_MAX)
-			state->vars[to] = from->vars[i];
+			state_set(state, to, from->vars[i]);
 	}
 }
 

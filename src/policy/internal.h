@@ -56,6 +56,8 @@ void check_failed(struct vm *vm, const struct host_method *method);
 /* version.c: the active one, NULL where there is none; and it is not needed any more (NULL is allowed). */
 struct policy_version *version_hold(void);
 void version_release(struct policy_version *v);
+/* facts.c: a variable's new value, cut to its length and range. */
+void state_set(struct policy_state *state, uint32_t var, struct value value);
 /* fire.c: a value as long as the state lives; false: too much is kept already. */
 bool state_keep(struct policy_state *state, struct value *value);
 

@@ -35,8 +35,8 @@ static void put_value(const struct value *v, struct buf *out)
 	case VALUE_LIST:
 		put_number((int64_t)v->list.count, out);
 		for (size_t i = 0; i < v->list.count; i++)
-			put_text(v->list.items[i].kind == VALUE_TEXT ? v->list.items[i].text
-								     : SLICE(""),
+			put_text(
+			    v->list.items[i].kind == VALUE_TEXT ? v->list.items[i].text : SLICE(""),
 			    out);
 		break;
 	}
@@ -156,7 +156,7 @@ struct policy_state *policy_restore(slice saved, struct arena *arena)
 		uint32_t to = place_of(p, name);
 
 		if (to != UINT32_MAX && p->program->vars[to].kind == value.kind)
-			state->vars[to] = value;
+			state_set(state, to, value);
 	}
 	return state;
 }

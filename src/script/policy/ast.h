@@ -66,6 +66,7 @@ struct node {
 	bool is_number;  /* an item or constant that is a number */
 	char unit;       /* of a number: as struct token */
 	struct range range;
+	uint32_t from, to; /* of a statement: octets [from, to), the whole of it */
 	slice text, text2;
 	int64_t number, last;
 	struct value value;

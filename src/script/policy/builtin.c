@@ -73,7 +73,7 @@ static bool run_local_part(struct vm *vm, const struct vm_builtin *self, const s
 static bool parse_address(struct vm *vm, slice text, struct value *out, bool *memory)
 {
 	struct address address;
-	size_t need = 8 * text.n + 1024;
+	size_t need = 8 * text.n + 2048;
 	slice domain = slice_from(text, last_at(text));
 
 	*memory = true;
@@ -84,9 +84,13 @@ static bool parse_address(struct vm *vm, slice text, struct value *out, bool *me
 		return *memory = vm_fault(vm, "its memory is used up");
 	size_t before = arena_used(vm->arena);
 	bool good = address_parse(text, vm->arena, &address);
-	if (good)
-		*out = VALUE_TEXT_OF(slice_of(
-		    arena_printf(vm->arena, "%.*s", SLICE_ARG(address_text(vm->arena, &address)))));
+	if (good) {
+		struct buf whole = { .p = arena_alloc(vm->arena, 1024), .cap = 1024, .max = 1023 };
+
+		address_write(&address, &whole);
+		good = !whole.full;
+		*out = VALUE_TEXT_OF(((slice){ whole.p, good ? whole.n : 0 }));
+	}
 	size_t used = arena_used(vm->arena) - before;
 	vm->memory -= used < vm->memory ? used : vm->memory;
 	return good;
@@ -199,9 +203,9 @@ const struct policy_method policy_functions[] = {
 	FUNCTION("lookup", "table table, key any", "string",
 	    "value of a table with 'to', else unknown", "lookup(routes, rcptToDomain)", run_count,
 	    0),
-	FUNCTION("count", "list list", "number", "elements of a list", "count(rcpts) > 20",
+	FUNCTION("count", "list list", "number =", "elements of a list", "count(rcpts) > 20",
 	    run_count, 0),
-	FUNCTION("length", "text any", "number", "characters of a string or body",
+	FUNCTION("length", "text any", "number =", "characters of a string or body",
 	    "length(mailFromUser) > 40", run_length, 0),
 	FUNCTION("lower", "text any", "string =", "in lower case", "lower(ehloHost)", run_lower, 0),
 	FUNCTION("domainOf", "address address", "domain =", "what stands behind the @",

@@ -1,5 +1,9 @@
 /* Statements, and all checks in their order. */
+#include "base/encode.h"
+#include "base/octet.h"
 #include "script/policy/compile.h"
+
+#define ROUNDS_MAX 50 /* of looking how far peer marks spread */
 
 struct place *place_of(struct compiler *c, uint32_t custom)
 {
@@ -26,18 +30,47 @@ int const_condition(const struct node *n)
 		return inner < 0 ? -1 : !inner;
 	}
 	if (n->kind == NODE_COMPARE && n->a->kind == NODE_CONST && n->b->kind == NODE_CONST &&
-	    n->mark[1] == '=' && (n->mark[0] == '=' || n->mark[0] == '!'))
-		return slice_eq_nocase(n->a->text, n->b->text) == (n->mark[0] == '=');
+	    n->mark[1] == '=' && (n->mark[0] == '=' || n->mark[0] == '!')) {
+		bool equal = n->a->is_number && n->b->is_number
+		    ? n->a->number == n->b->number
+		    : slice_eq_nocase(n->a->text, n->b->text);
+
+		return equal == (n->mark[0] == '=');
+	}
 	return -1;
+}
+
+/* A number of the server compared with one that it never reaches. NULL: it may be true. */
+static const struct host_variable *never_true(struct compiler *c, const struct node *n)
+{
+	if (n->kind != NODE_COMPARE || n->a->kind != NODE_NAME || n->a->ref_kind != REF_VARIABLE ||
+	    n->b->kind != NODE_CONST || n->b->value.kind != VALUE_NUMBER)
+		return NULL;
+	const struct host_variable *v = &c->host->variables[n->a->ref];
+	int64_t with = n->b->value.number;
+	bool or_equal = n->mark[1] == '=';
+	bool never = n->mark[0] == '=' ? with < v->least || with > v->most
+	    : n->mark[0] == '>'        ? (or_equal ? with > v->most : with >= v->most)
+	    : n->mark[0] == '<'        ? (or_equal ? with < v->least : with <= v->least)
+				       : false;
+	return never ? v : NULL;
 }
 
 static void say_constant(struct compiler *c, const struct node *n)
 {
 	int is = const_condition(n);
+	const struct host_variable *v = never_true(c, n);
 
 	if (is >= 0)
 		say(c, REMARK_WARNING, n->range, NULL, "this condition is always %s",
 		    is ? "true" : "false");
+	else if (v)
+		say(c, REMARK_WARNING, n->range,
+		    arena_printf(c->arena, "%s is a %s", v->spec->name, v->spec->type),
+		    "this condition is always false");
+	for (const struct node *kid = n->kids; kid && (n->kind == NODE_AND || n->kind == NODE_OR);
+	     kid = kid->next)
+		say_constant(c, kid);
 }
 
 /* ---- what guards a relay ---- */
@@ -56,10 +89,10 @@ static bool narrow_networks(struct compiler *c, const struct node *n)
 	const struct set *set = n->b->kind == NODE_LIST ? n->b->set
 	    : n->b->ref_kind == REF_TABLE               ? c->tables[n->b->ref].set
 							: NULL;
-	if (n->b->ref_kind == REF_TABLE && !set)
-		return true; /* the host's own networks, or a file */
-	return set && set_count(set) && set_narrowest(set, true) >= 8 &&
-	    set_narrowest(set, false) >= 32;
+	if (n->b->ref_kind == REF_TABLE && !c->tables[n->b->ref].decl)
+		return true; /* the host's own networks */
+	return set && set_count(set) && set_narrowest(set, true) > 8 &&
+	    set_narrowest(set, false) > 32;
 }
 
 bool is_guard(struct compiler *c, const struct node *n)
@@ -107,23 +140,22 @@ static void check_set_variable(struct compiler *c, struct node *n, uint32_t inde
 
 	n->ref_kind = REF_VARIABLE;
 	n->ref = index;
-	c->of = name;
-	bool fits = expr_fit(c, n->a, &v->type, name);
-	c->of = NULL;
+	c->of = slice_of(name);
+	bool fits = expr_fit(c, n->a, &v->type, "%.*s", c->of);
+	c->of = SLICE("");
+	if (n->a->peer && !c->peer[index])
+		c->peer[index] = c->changed = true;
 	if (!v->settable)
 		say(c, REMARK_ERROR, n->range, NULL, "%s can only be read", name);
-	if (v->no_peer && n->a->peer)
-		say(c, REMARK_ERROR, n->a->range,
-		    arena_printf(
-			c->arena, "use lookup(table, %s) with a table of yours", shown(c, n->a)),
-		    "%s takes no peer value; %s is what the client, the message or another server said",
-		    name, shown(c, n->a));
+	if (v->no_peer)
+		check_peer(c, n->a, name);
 	if (fits && n->a->kind == NODE_CONST && n->a->value.kind == VALUE_NUMBER &&
 	    (n->a->value.number < v->least || n->a->value.number > v->most))
 		say(c, REMARK_ERROR, n->a->range, v->spec->type, "%s is out of the range of %s",
 		    shown(c, n->a), name);
-	if (v->spec->danger && n->a->kind == NODE_CONST &&
-	    slice_eq(n->a->text, slice_of(v->spec->danger)) && !c->guards)
+	/* What is no constant may be that word too. */
+	if (v->spec->danger && !c->guards &&
+	    (n->a->kind != NODE_CONST || slice_eq_nocase(n->a->text, slice_of(v->spec->danger))))
 		say(c, REMARK_ERROR, n->a->range,
 		    "put it under a condition on the login, a verified client certificate, or remoteSmtpIp in "
 		    "networks narrower than /8 (IPv6 /32)",
@@ -140,8 +172,7 @@ static void check_set_custom(struct compiler *c, struct node *n, uint32_t index)
 	n->ref = index;
 	if (type.base == BASE_BODY)
 		say(c, REMARK_ERROR, n->a->range, NULL, "a body cannot be kept in a variable");
-	expr_fit(c, n->a, &type,
-	    arena_printf(c->arena, "'%.*s', by its first set()", SLICE_ARG(n->text)));
+	expr_fit(c, n->a, &type, "'%.*s', by its first set(),", n->text);
 	place_of(c, index)->set = true;
 	if (n->a->peer && !v->peer)
 		v->peer = c->changed = true;
@@ -217,7 +248,7 @@ static void check_switch(struct compiler *c, struct node *n)
 	if (n->a->type.list || n->a->type.base == BASE_BODY)
 		say(c, REMARK_ERROR, n->a->range, NULL, "switch wants a single value");
 	if (n->a->kind == NODE_NAME)
-		c->of = arena_str(c->arena, n->a->text);
+		c->of = n->a->text;
 	for (struct node *b = n->kids; b; b = b->next) {
 		for (struct node *k = b->a; k; k = k->next) {
 			const_fit(c, k, &n->a->type);
@@ -228,10 +259,10 @@ static void check_switch(struct compiler *c, struct node *n)
 				say(c, REMARK_ERROR, k->range, NULL,
 				    "this case stands there twice");
 			if (cases > 1000)
-				return;
+				break;
 		}
 	}
-	c->of = NULL;
+	c->of = SLICE("");
 	for (struct node *b = n->kids; b; b = b->next)
 		check_statements(c, b->b->kids);
 }
@@ -242,8 +273,8 @@ static void check_foreach(struct compiler *c, struct node *n)
 
 	check_expr(c, n->a);
 	if (n->a->type.base != BASE_ANY && !n->a->type.list)
-		say(c, REMARK_ERROR, n->a->range, NULL, "foreach goes through a list; %s is a %s",
-		    shown(c, n->a), type_text(&n->a->type, c->arena));
+		say(c, REMARK_ERROR, n->a->range, NULL, "foreach goes through a list; %s is %s",
+		    shown(c, n->a), type_a(&n->a->type, c->arena));
 	if (name_find(c, n->text)->kind != NAME_NONE || local_find(c, n->text))
 		say(c, REMARK_ERROR, n->range, NULL, "'%.*s' is the name of something else",
 		    SLICE_ARG(n->text));
@@ -263,7 +294,8 @@ static void check_verdict(struct compiler *c, struct node *n)
 {
 	if (n->a) {
 		check_expr(c, n->a);
-		expr_fit(c, n->a, &(struct type){ .base = BASE_TEXT }, "the text of a verdict");
+		expr_fit(
+		    c, n->a, &(struct type){ .base = BASE_TEXT }, "the text of %.*s()", n->text);
 	}
 	c->func->has_verdict = true;
 	c->func->accepts |= slice_eq(n->text, SLICE("accept"));
@@ -356,38 +388,58 @@ static void table_items(struct compiler *c, struct table *t, struct set_maker *m
 			value = item->a->value;
 		if (fits && item->is_number && t->kind == SET_NUMBER)
 			fits = set_add_range(m, item->number, item->last, value, &error);
+		else if (fits && item->is_range)
+			fits = error_input(&error, "a range '..' is for tables of number");
 		else if (fits)
-			fits = !item->is_range && set_add(m, item->text, value, &error);
+			fits = set_add(m, item->text, value, &error);
 		if (!fits && error.said[0])
 			say(c, REMARK_ERROR, item->range, NULL, "%s", error.said);
 	}
 }
 
-/* An entry a line, '#' comments, the value after white space. */
+/* An entry a line, '#' comments, the value after white space. false: said what is wrong. */
+static bool table_line(
+    struct compiler *c, struct table *t, struct set_maker *m, slice line, unsigned number)
+{
+	slice entry = slice_trim(slice_head(line, slice_find(line, '#')));
+	struct node value = { .kind = NODE_CONST, .quoted = true, .range = t->decl->source_range };
+	struct error error = { 0 };
+	bool good = true;
+	size_t n = 0;
+
+	if (!entry.n)
+		return true;
+	for (size_t i = 0; i < line.n && good; i++)
+		good =
+		    line.p[i] == '\t' || line.p[i] == '\r' || !octet_is(line.p[i], OCTET_CONTROL);
+	if (!good || !utf8_valid(line))
+		error_input(&error, "it is no text: UTF-8 without control characters");
+	while (t->has_to && n < entry.n && entry.p[n] != ' ' && entry.p[n] != '\t')
+		n++;
+	value.text = arena_copy(c->arena, slice_trim(slice_from(entry, n)));
+	if (t->has_to && !error.fault && !value.text.n)
+		error_input(&error, "the value behind the key is missing");
+	if (t->has_to && !error.fault && !const_fits(c, &value, &t->to))
+		error_input(&error, "'%.*s' is no %s", SLICE_ARG(slice_head(value.text, 80)),
+		    type_text(&t->to, c->arena));
+	if (!error.fault &&
+	    set_add(m, slice_head(entry, t->has_to ? n : entry.n),
+		t->has_to ? value.value : (struct value){ 0 }, &error))
+		return true;
+	say(c, REMARK_ERROR, t->decl->source_range, NULL, "%.*s:%u: %s",
+	    SLICE_ARG(t->decl->source_text), number, error.said);
+	return false;
+}
+
 static void table_file(struct compiler *c, struct table *t, struct set_maker *m, slice text)
 {
-	unsigned line = 0;
+	unsigned number = 0, wrong = 0;
 
-	while (text.n) {
-		slice whole = slice_head(text, slice_find(text, '\n'));
-		slice entry = slice_trim(slice_head(whole, slice_find(whole, '#')));
-		size_t n = 0;
-		struct error error;
-		struct node value = {
-			.kind = NODE_CONST, .quoted = true, .range = t->decl->source_range
-		};
+	while (text.n && wrong < REMARKS_MAX) {
+		slice line = slice_head(text, slice_find(text, '\n'));
 
-		text = slice_from(text, whole.n + 1);
-		line++;
-		while (n < entry.n && entry.p[n] != ' ' && entry.p[n] != '\t')
-			n++;
-		value.text = arena_copy(c->arena, slice_trim(slice_from(entry, n)));
-		if (!entry.n || (t->has_to && !const_fit(c, &value, &t->to)))
-			continue;
-		if (!set_add(m, slice_head(entry, t->has_to ? n : entry.n),
-			t->has_to ? value.value : (struct value){ 0 }, &error))
-			say(c, REMARK_ERROR, t->decl->source_range, NULL, "%.*s, line %u: %s",
-			    SLICE_ARG(t->decl->source_text), line, error.said);
+		text = slice_from(text, line.n + 1);
+		wrong += !table_line(c, t, m, line, ++number);
 	}
 }
 
@@ -463,13 +515,18 @@ static void check_customs(struct compiler *c)
 	for (uint32_t i = 0; i < c->custom_count; i++) {
 		const struct custom *v = &c->customs[i];
 
+		if (v->circular)
+			say(c, REMARK_ERROR, v->first->range, "set it to a constant first",
+			    "the type of '%.*s' depends on itself", SLICE_ARG(v->name));
 		if (v->read)
 			continue;
 		const char *like = "";
 		for (uint32_t k = 0; k < c->host->host->variable_count && !*like; k++) {
 			const char *name = c->host->host->variables[k].name;
 
-			if (word_distance(v->name, slice_of(name), 2) <= 2 && v->name.n > 3)
+			/* Two letters of a short word make any other one. */
+			if (v->name.n > 3 &&
+			    word_distance(v->name, slice_of(name), 2) <= (v->name.n < 6 ? 1 : 2))
 				like = name;
 		}
 		if (*like)
@@ -490,15 +547,23 @@ void check_policy(struct compiler *c)
 		make_params(c, &c->funcs[i]);
 	/* Which variables hold what peers said is known only when every set() was seen. */
 	c->quiet = true;
-	for (int round = 0; round < 20 && (round == 0 || c->changed); round++) {
+	c->changed = true;
+	for (int round = 0; round < ROUNDS_MAX && c->changed; round++) {
 		c->changed = false;
 		for (uint32_t i = 0; i < c->func_count; i++)
 			check_body(c, &c->funcs[i]);
 	}
+	/* A chain so long is cut: whatever a policy keeps may then be what a peer said. */
+	for (uint32_t i = 0; c->changed && i < c->custom_count; i++)
+		c->customs[i].peer = true;
+	for (uint32_t i = 0; c->changed && i < c->host->host->variable_count; i++)
+		c->peer[i] |= c->set_anywhere[i];
+	for (uint32_t i = 0; c->changed && i < c->func_count; i++)
+		for (struct local *l = c->funcs[i].params; l; l = l->next)
+			l->peer = true;
 	c->quiet = false;
 	for (uint32_t i = 0; i < c->func_count; i++)
 		check_body(c, &c->funcs[i]);
 	check_customs(c);
-	if (!c->src->errors)
-		check_events(c);
+	check_events(c);
 }

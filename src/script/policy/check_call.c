@@ -109,21 +109,33 @@ static void check_word_arg(struct compiler *c, struct node *arg, const struct ho
 	}
 }
 
-static void check_peer(struct compiler *c, const struct node *arg, const char *name)
+/* A table of the policy that leads from such a value to another one. */
+static const char *table_for(struct compiler *c, const struct node *n)
 {
-	if (arg->peer)
-		say(c, REMARK_ERROR, arg->range,
-		    arena_printf(
-			c->arena, "use lookup(table, %s) with a table of yours", shown(c, arg)),
-		    "%s takes no peer value; %s is what the client, the message or another server said",
-		    name, shown(c, arg));
+	for (uint32_t i = 0; i < c->table_count; i++) {
+		const struct table *t = &c->tables[i];
+		struct type key = { .base = t->key };
+
+		if (t->has_to && type_converts(&n->type, &key))
+			return arena_str(c->arena, t->name);
+	}
+	return "table";
+}
+
+void check_peer(struct compiler *c, const struct node *n, const char *name)
+{
+	if (!n->peer || c->quiet)
+		return;
+	say(c, REMARK_ERROR, n->range,
+	    arena_printf(
+		c->arena, "use lookup(%s, %s) with a table of yours", table_for(c, n), shown(c, n)),
+	    "%s takes no peer value; %s %s said", name, shown(c, n),
+	    n->kind == NODE_NAME ? "is what the client" : "comes from what a client or message");
 }
 
 static void check_arg(
     struct compiler *c, struct node *arg, const struct host_param *p, const struct host_method *m)
 {
-	const char *what = arena_printf(c->arena, "%.*s of %s", SLICE_ARG(p->name), m->spec->name);
-
 	if (p->word && strchr("trgc", p->word)) {
 		check_word_arg(c, arg, p);
 		return;
@@ -131,16 +143,17 @@ static void check_arg(
 	check_expr(c, arg);
 	if (p->word == 'l') {
 		if (!arg->type.list && arg->type.base != BASE_ANY)
-			say(c, REMARK_ERROR, arg->range, NULL, "%s wants a list; %s is a %s", what,
-			    shown(c, arg), type_text(&arg->type, c->arena));
+			say(c, REMARK_ERROR, arg->range, NULL, "%s wants a list; %s is %s",
+			    m->spec->name, shown(c, arg), type_a(&arg->type, c->arena));
 	} else if (p->word != 'a') {
-		expr_fit(c, arg, &p->type, what);
+		expr_fit(c, arg, &p->type, "argument %.*s", p->name);
 	} else if (arg->type.base == BASE_BODY &&
 	    !slice_eq(slice_of(m->spec->name), SLICE("length"))) {
 		say(c, REMARK_ERROR, arg->range, NULL, "a body is only for 'matches' and length()");
 	}
-	if (p->no_peer)
-		check_peer(c, arg, what);
+	if (p->no_peer && arg->peer)
+		check_peer(c, arg,
+		    arena_printf(c->arena, "%.*s of %s", SLICE_ARG(p->name), m->spec->name));
 	if (p->recipient && arg->peer && !c->func->asked_table)
 		say(c, REMARK_WARNING, arg->range, "ask 'in' a table of yours first",
 		    "whoever writes %s chooses where this mail goes", shown(c, arg));
@@ -160,6 +173,10 @@ static void check_missing(
 		if (!p->from_variable)
 			continue;
 		use_add(c, USE_READ, p->variable, SLICE(""), n->range);
+		if (p->no_peer && c->peer[p->variable] && !c->quiet)
+			say(c, REMARK_ERROR, n->range, params_text(c, m),
+			    "%s takes no peer value; %.*s is set to what a peer said",
+			    m->spec->name, SLICE_ARG(p->name));
 		if (!c->set_anywhere[p->variable] && !p->optional)
 			say(c, REMARK_ERROR, n->range, params_text(c, m),
 			    "%s has no %.*s: it is neither an argument nor ever set", m->spec->name,
@@ -231,6 +248,9 @@ static void add_callee(struct compiler *c, struct func *f, struct range range)
 {
 	if (c->quiet || !c->func)
 		return;
+	for (struct callee *there = c->func->callees; there; there = there->next)
+		if (there->func == f)
+			return;
 	struct callee *one = ARENA_NEW(c->arena, struct callee);
 	*one = (struct callee){ .next = c->func->callees, .func = f, .range = range };
 	c->func->callees = one;
@@ -255,8 +275,7 @@ static void check_func_call(struct compiler *c, struct node *n, struct func *f, 
 			break;
 		}
 		check_expr(c, arg);
-		expr_fit(c, arg, &p->type,
-		    arena_printf(c->arena, "%.*s of %.*s", SLICE_ARG(p->name), SLICE_ARG(n->text)));
+		expr_fit(c, arg, &p->type, "argument %.*s", p->name);
 		if (arg->peer && local && !local->peer)
 			local->peer = c->changed = true;
 		arg = arg->next;

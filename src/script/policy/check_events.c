@@ -3,6 +3,8 @@
 
 #include "script/policy/compile.h"
 
+#define CALLS_DEEP (VM_CALLS - 8)
+
 static uint32_t verdict_events(const struct policy_host *h, slice verdict)
 {
 	uint32_t events = 0;
@@ -62,17 +64,21 @@ static bool spread(struct compiler *c, struct func *f, unsigned depth)
 {
 	f->state = 1;
 	for (struct callee *one = f->callees; one; one = one->next) {
-		if (one->func->state == 1 || depth > VM_CALLS - 8) {
-			say(c, REMARK_ERROR, one->range, NULL,
-			    one->func->state == 1 ? "this method calls itself"
-						  : "methods call one another too deeply");
-			return false;
-		}
-		bool more = (f->events & ~one->func->events) != 0;
+		bool more = (f->events & ~one->func->events) != 0, itself = one->func->state == 1;
 
 		one->func->events |= f->events;
-		if ((more || one->func->state == 0) && !spread(c, one->func, depth + 1))
+		if (!itself && depth < CALLS_DEEP && (more || one->func->state == 0) &&
+		    !spread(c, one->func, depth + 1))
 			return false;
+		if (f->depth <= one->func->depth)
+			f->depth = one->func->depth + 1;
+		if (itself || depth == CALLS_DEEP || f->depth > CALLS_DEEP) {
+			say(c, REMARK_ERROR, one->range, NULL,
+			    itself ? "this method calls itself"
+				   : "methods call one another more than %d deep",
+			    CALLS_DEEP);
+			return false;
+		}
 		f->accepts |= one->func->accepts;
 		f->has_verdict |= one->func->has_verdict;
 	}
@@ -82,6 +88,12 @@ static bool spread(struct compiler *c, struct func *f, unsigned depth)
 
 /* ---- placement ---- */
 
+/* From the word `rule` to the end of its name. */
+static struct range head_of(const struct decl *d)
+{
+	return (struct range){ d->range.file, d->whole.at, d->range.end };
+}
+
 struct placing {
 	struct compiler *c;
 	struct func *rule;
@@ -90,52 +102,115 @@ struct placing {
 	bool failed;
 };
 
-static void narrow(struct placing *p, const struct func *f, unsigned depth)
+/* The events of one side, of the contexts in which the other side's are. */
+static const char *side_text(struct compiler *c, uint32_t events, uint32_t others)
 {
+	const struct policy_host *h = c->host->host;
+	uint32_t same = 0;
+
+	for (unsigned i = 0; i < h->event_count; i++)
+		for (unsigned k = 0; k < h->event_count; k++)
+			if (events & 1u << i && others & 1u << k &&
+			    strcmp(h->events[i].context, h->events[k].context) == 0)
+				same |= 1u << i;
+	return events_text(h, same ? same : events, c->arena);
+}
+
+static void say_at_odds(const struct placing *p, const struct use *u, uint32_t events)
+{
+	struct compiler *c = p->c;
+
+	if (c->silent)
+		return;
+	say(c, REMARK_ERROR, head_of(p->rule->decl),
+	    "no event has both; make two rules of it, with export() for what they share",
+	    "rule \"%.*s\" %s (%s) but %s (%s%s)", SLICE_ARG(p->rule->decl->name),
+	    p->last ? use_text(c, p->last) : "is for", side_text(c, p->events, events),
+	    use_text(c, u), events_text(c->host->host, events, c->arena),
+	    events & (events - 1) ? "" : " only");
+}
+
+static void narrow(struct placing *p, struct func *f)
+{
+	if (f->stamp == p->c->stamp)
+		return;
+	f->stamp = p->c->stamp;
 	for (const struct use *u = f->uses; u && !p->failed; u = u->next) {
 		uint32_t events = use_events(p->c, f, u);
 
 		if (!(p->events & events)) {
 			p->failed = true;
-			say(p->c, REMARK_ERROR, p->rule->decl->range, NULL,
-			    "rule \"%.*s\" %s (%s) but %s (%s); no event has both",
-			    SLICE_ARG(p->rule->decl->name),
-			    p->last ? use_text(p->c, p->last) : "is for",
-			    events_text(p->c->host->host, p->events, p->c->arena),
-			    use_text(p->c, u), events_text(p->c->host->host, events, p->c->arena));
+			say_at_odds(p, u, events);
 			return;
 		}
 		if (p->events & ~events)
 			p->last = u;
 		p->events &= events;
 	}
-	for (const struct callee *one = f->callees; one && depth < VM_CALLS; one = one->next)
-		narrow(p, one->func, depth + 1);
+	for (const struct callee *one = f->callees; one && !p->failed; one = one->next)
+		narrow(p, one->func);
 }
 
-/* The first event before which a rule of lower number forbids it. */
-static unsigned held_until(
-    struct compiler *c, const struct func *f, const unsigned *set_at, unsigned accept_at)
-{
-	unsigned at = f->has_verdict ? accept_at : 0;
+/* What the rules placed so far hold back. */
+struct placed {
+	unsigned *set_at; /* of each variable: the last event in which one sets it */
+	unsigned accept_at;
+	struct func *rule; /* in hand */
+	unsigned event;
+};
 
-	for (const struct use *u = f->uses; u; u = u->next)
-		if (u->kind == USE_SET && set_at[u->index] > at)
-			at = set_at[u->index];
+static bool is_export(const struct use *u)
+{
+	return u->kind == USE_CUSTOM && slice_eq(u->verdict, SLICE("export"));
+}
+
+/* The first event before which a rule of lower number forbids it; methods that it calls included. */
+static unsigned held_until(struct compiler *c, struct func *f, const struct placed *placed)
+{
+	unsigned at = f->has_verdict ? placed->accept_at : 0;
+
+	if (f->stamp == c->stamp)
+		return 0;
+	f->stamp = c->stamp;
+	for (const struct use *u = f->uses; u; u = u->next) {
+		if (u->kind == USE_SET && placed->set_at[u->index] > at)
+			at = placed->set_at[u->index];
+		if (is_export(u) && c->customs[u->index].set_event > at)
+			at = c->customs[u->index].set_event;
+	}
+	for (const struct callee *one = f->callees; one; one = one->next) {
+		unsigned other = held_until(c, one->func, placed);
+
+		at = other > at ? other : at;
+	}
 	return at;
 }
 
-static void note_placed(
-    struct compiler *c, struct func *f, unsigned event, unsigned *set_at, unsigned *accept_at)
+static void note_uses(struct compiler *c, struct func *f, struct placed *placed)
 {
+	if (f->stamp == c->stamp)
+		return;
+	f->stamp = c->stamp;
 	for (const struct use *u = f->uses; u; u = u->next) {
-		if (u->kind == USE_SET && event > set_at[u->index])
-			set_at[u->index] = event;
-		if (u->kind == USE_CUSTOM && slice_eq(u->verdict, SLICE("export")))
-			c->customs[u->index].export_events |= 1u << event;
+		if (u->kind == USE_SET && placed->event > placed->set_at[u->index])
+			placed->set_at[u->index] = placed->event;
+		if (!is_export(u))
+			continue;
+		struct custom *v = &c->customs[u->index];
+		v->rule_events |= 1u << placed->event;
+		v->set_event = placed->event > v->set_event ? placed->event : v->set_event;
 	}
-	if (f->accepts && event > *accept_at)
-		*accept_at = event;
+	for (const struct callee *one = f->callees; one; one = one->next)
+		note_uses(c, one->func, placed);
+}
+
+static void note_placed(struct compiler *c, struct func *f, unsigned event, struct placed *placed)
+{
+	placed->event = event;
+	c->stamp++;
+	note_uses(c, f, placed);
+	if (f->accepts && event > placed->accept_at)
+		placed->accept_at = event;
 }
 
 static uint32_t not_placed(struct compiler *c)
@@ -147,38 +222,43 @@ static uint32_t not_placed(struct compiler *c)
 	return events;
 }
 
-static void place_rule(struct compiler *c, struct func *f, unsigned *set_at, unsigned *accept_at)
+static void place_rule(struct compiler *c, struct func *f, struct placed *placed)
 {
 	struct placing p = { .c = c, .rule = f, .events = all_events(c) };
 	const struct policy_host *h = c->host->host;
 
-	narrow(&p, f, 0);
+	f->events = 0;
+	c->stamp++;
+	narrow(&p, f);
 	if (p.failed)
 		return;
 	if (f->decl->at_event.n) {
 		int event = host_event(h, f->decl->at_event);
 
+		if (event < 0)
+			return; /* said already */
 		if (!(p.events & 1u << event))
 			say(c, REMARK_ERROR, f->decl->at_range, NULL,
 			    "rule \"%.*s\" %s, which fits only %s", SLICE_ARG(f->decl->name),
 			    p.last ? use_text(c, p.last) : "is for",
 			    events_text(h, p.events, c->arena));
 		f->events = 1u << event;
-		note_placed(c, f, (unsigned)event, set_at, accept_at);
+		note_placed(c, f, (unsigned)event, placed);
 		return;
 	}
 	uint32_t fits = p.events & ~not_placed(c);
-	unsigned held = held_until(c, f, set_at, *accept_at);
+	c->stamp++;
+	unsigned held = held_until(c, f, placed);
 	uint32_t late = fits & ~((1u << held) - 1);
 	if (!fits || !late) {
-		say(c, REMARK_ERROR, f->decl->range, "give it a lower number, or say 'at EVENT'",
+		say(c, REMARK_ERROR, head_of(f->decl), "give it a lower number, or say 'at EVENT'",
 		    "rule \"%.*s\" fits %s, but a rule of lower number that it must follow is in %s",
 		    SLICE_ARG(f->decl->name), events_text(h, fits, c->arena), h->events[held].name);
 		return;
 	}
 	unsigned event = event_first(late);
 	if (event != event_first(fits))
-		say(c, REMARK_NOTE, f->decl->range, NULL,
+		say(c, REMARK_NOTE, head_of(f->decl), NULL,
 		    "rule \"%.*s\" would fit %s, but follows a rule of lower number in %s",
 		    SLICE_ARG(f->decl->name), h->events[event_first(fits)].name,
 		    h->events[event].name);
@@ -187,7 +267,7 @@ static void place_rule(struct compiler *c, struct func *f, unsigned *set_at, uns
 	if (event + 2 == h->event_count && late & 1u << (event + 1) &&
 	    event_first(p.events) == event)
 		f->events |= 1u << (event + 1);
-	note_placed(c, f, event, set_at, accept_at);
+	note_placed(c, f, event, placed);
 }
 
 static int rule_order(const void *a, const void *b)
@@ -199,19 +279,43 @@ static int rule_order(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Once through all of them. false: something is exported from other events than was thought. */
+static bool place_round(struct compiler *c, unsigned *set_at)
+{
+	struct placed placed = { .set_at = set_at };
+	bool same = true;
+
+	memset(set_at, 0, c->host->host->variable_count * sizeof *set_at);
+	for (uint32_t i = 0; i < c->custom_count; i++)
+		c->customs[i].rule_events = c->customs[i].set_event = 0;
+	for (uint32_t i = 0; i < c->rule_count; i++)
+		if (!c->order[i]->decl->disabled)
+			place_rule(c, c->order[i], &placed);
+	for (uint32_t i = 0; i < c->custom_count; i++) {
+		struct custom *v = &c->customs[i];
+
+		same &= v->export_events == (v->block_events | v->rule_events);
+		v->export_events = v->block_events | v->rule_events;
+	}
+	return same;
+}
+
 static void place_rules(struct compiler *c)
 {
 	unsigned *set_at = ARENA_ARRAY(c->arena, unsigned, c->host->host->variable_count + 1);
-	unsigned accept_at = 0;
+	bool silent = c->silent;
 
 	c->order = ARENA_ARRAY(c->arena, struct func *, c->func_count + 1);
 	for (uint32_t i = 0; i < c->func_count; i++)
 		if (c->funcs[i].decl->kind == DECL_RULE)
 			c->order[c->rule_count++] = &c->funcs[i];
 	qsort(c->order, c->rule_count, sizeof *c->order, rule_order);
-	for (uint32_t i = 0; i < c->rule_count; i++)
-		if (!c->order[i]->decl->disabled)
-			place_rule(c, c->order[i], set_at, &accept_at);
+	/* A rule waits for what another one exports, wherever that one stands. */
+	c->silent = true;
+	for (unsigned round = 0; round < VM_EVENTS && !place_round(c, set_at); round++)
+		;
+	c->silent = silent;
+	place_round(c, set_at);
 }
 
 /* ---- what is out of place ---- */
@@ -309,33 +413,41 @@ static void check_shadowed(struct compiler *c)
 	}
 }
 
-static void spread_all(struct compiler *c)
+/* false: methods go round in circles or too deep. */
+static bool spread_all(struct compiler *c)
 {
 	for (uint32_t i = 0; i < c->func_count; i++)
+		c->funcs[i].state = 0;
+	for (uint32_t i = 0; i < c->func_count; i++)
 		if (c->funcs[i].state == 0 && !spread(c, &c->funcs[i], 0))
-			return;
+			return false;
+	return true;
+}
+
+static void note_block_exports(struct compiler *c)
+{
+	for (uint32_t i = 0; i < c->func_count; i++)
+		for (const struct use *u = c->funcs[i].uses; u; u = u->next)
+			if (is_export(u))
+				c->customs[u->index].block_events |= c->funcs[i].events;
+	for (uint32_t i = 0; i < c->custom_count; i++)
+		c->customs[i].export_events = c->customs[i].block_events;
 }
 
 void check_events(struct compiler *c)
 {
 	for (uint32_t i = 0; i < c->func_count; i++) {
 		struct func *f = &c->funcs[i];
+		int event =
+		    f->decl->kind == DECL_EVENT ? host_event(c->host->host, f->decl->name) : -1;
 
-		f->events = f->decl->kind == DECL_EVENT
-		    ? 1u << host_event(c->host->host, f->decl->name)
-		    : 0;
+		f->events = event < 0 ? 0 : 1u << event;
 	}
-	spread_all(c);
-	for (uint32_t i = 0; i < c->func_count && !c->src->errors; i++)
-		for (const struct use *u = c->funcs[i].uses; u; u = u->next)
-			if (u->kind == USE_CUSTOM && slice_eq(u->verdict, SLICE("export")))
-				c->customs[u->index].export_events |= c->funcs[i].events;
-	if (c->src->errors)
+	if (!spread_all(c))
 		return;
+	note_block_exports(c);
 	place_rules(c);
 	/* Once more, for what rules call. */
-	for (uint32_t i = 0; i < c->func_count; i++)
-		c->funcs[i].state = 0;
 	spread_all(c);
 	for (uint32_t i = 0; i < c->func_count; i++)
 		if (!c->funcs[i].decl->disabled)

@@ -67,7 +67,7 @@ static void check_name(struct compiler *c, struct node *n)
 		n->ref_kind = REF_VARIABLE;
 		n->ref = slot->index;
 		n->type = v->type;
-		n->peer = v->peer;
+		n->peer = v->peer || c->peer[slot->index];
 		use_add(c, USE_READ, slot->index, SLICE(""), n->range);
 	} else if (slot->kind == NAME_CUSTOM) {
 		n->type = custom_type(c, slot->index);
@@ -98,8 +98,7 @@ void check_condition(struct compiler *c, struct node *n)
 		const_fit(c, n, &yesno_type);
 	else if (n->type.base != BASE_ANY && (n->type.base != BASE_YESNO || n->type.list))
 		say(c, REMARK_ERROR, n->range, "compare it with something",
-		    "a condition is yes or no; %s is a %s", shown(c, n),
-		    type_text(&n->type, c->arena));
+		    "a condition is yes or no; %s is %s", shown(c, n), type_a(&n->type, c->arena));
 }
 
 /* ---- comparisons ---- */
@@ -134,8 +133,8 @@ static void check_ordered(struct compiler *c, struct node *n)
 			continue;
 		say(c, REMARK_ERROR, s->range,
 		    s->type.base == BASE_TEXT ? "number(...) reads one from a string" : NULL,
-		    "%.*s compares numbers, sizes and durations; %s is a %s", n->mark[1] ? 2 : 1,
-		    n->mark, shown(c, s), type_text(&s->type, c->arena));
+		    "%.*s compares numbers, sizes and durations; %s is %s", n->mark[1] ? 2 : 1,
+		    n->mark, shown(c, s), type_a(&s->type, c->arena));
 		if (other->kind == NODE_CONST)
 			return;
 	}
@@ -160,10 +159,10 @@ static void check_compare(struct compiler *c, struct node *n)
 							 : NULL;
 	const struct node *other = constant == n->b ? n->a : n->b;
 	if (other->kind == NODE_NAME || other->kind == NODE_CALL)
-		c->of = arena_str(c->arena, other->text);
+		c->of = other->text;
 	if (constant && other->kind != NODE_CONST && t.base != BASE_ANY)
 		const_fit(c, constant, &t);
-	c->of = NULL;
+	c->of = SLICE("");
 	if (n->b->type.list && n->b->kind != NODE_CONST)
 		say(c, REMARK_ERROR, n->b->range,
 		    "write the list on the left: any of its elements is compared",
@@ -271,8 +270,8 @@ void check_key(struct compiler *c, const struct node *key, const struct table *t
 		? arena_printf(c->arena, "%s(...) makes one of a string, or unknown",
 		      type_text(&want, c->arena))
 		: NULL,
-	    "table '%.*s' has keys of type %s; %s is a %s", SLICE_ARG(t->name),
-	    type_text(&want, c->arena), shown(c, key), type_text(&have, c->arena));
+	    "table '%.*s' has keys of type %s; %s is %s", SLICE_ARG(t->name),
+	    type_text(&want, c->arena), shown(c, key), type_a(&have, c->arena));
 }
 
 static void check_in_name(struct compiler *c, struct node *n)
@@ -325,9 +324,9 @@ static void check_in(struct compiler *c, struct node *n)
 		n->b->set = c->quiet ? n->b->set : pattern_set(c, n->b);
 	else if (!c->quiet) {
 		if (n->a->kind == NODE_NAME)
-			c->of = arena_str(c->arena, n->a->text);
+			c->of = n->a->text;
 		n->b->set = list_set(c, n->b, &n->a->type, false);
-		c->of = NULL;
+		c->of = SLICE("");
 	}
 }
 
@@ -345,11 +344,15 @@ static void check_sum(struct compiler *c, struct node *n)
 			continue;
 		say(c, REMARK_ERROR, sides[i]->range,
 		    n->mark[0] == '+' ? "texts are joined in quotes: \"%a%%b%\"" : NULL,
-		    "'%c' is for numbers, sizes and durations; %s is a %s", n->mark[0],
-		    shown(c, sides[i]), type_text(&sides[i]->type, c->arena));
+		    "'%c' is for numbers, sizes and durations; %s is %s", n->mark[0],
+		    shown(c, sides[i]), type_a(&sides[i]->type, c->arena));
 	}
-	struct type a = n->a->type, b = n->b->type;
 	bool plus = n->mark[0] == '+' || n->mark[0] == '-';
+	for (int i = 0; i < 2 && plus; i++)
+		if (sides[i]->kind == NODE_CONST && sides[i]->type.base == BASE_NUMBER &&
+		    sides[1 - i]->kind != NODE_CONST && is_measure(&sides[1 - i]->type))
+			const_fit(c, sides[i], &sides[1 - i]->type);
+	struct type a = n->a->type, b = n->b->type;
 	n->peer = n->a->peer || n->b->peer;
 	n->type = a.base == BASE_NUMBER || a.base == BASE_ANY ? b : a;
 	if (n->mark[0] == '/' && a.base == b.base)
@@ -358,8 +361,8 @@ static void check_sum(struct compiler *c, struct node *n)
 	    : n->mark[0] == '*' ? a.base != BASE_NUMBER && b.base != BASE_NUMBER
 				: b.base != BASE_NUMBER && a.base != b.base;
 	if (bad && is_measure(&a) && is_measure(&b))
-		say(c, REMARK_ERROR, n->range, NULL, "'%c' does not join a %s and a %s", n->mark[0],
-		    type_text(&a, c->arena), type_text(&b, c->arena));
+		say(c, REMARK_ERROR, n->range, NULL, "'%c' does not join %s and %s", n->mark[0],
+		    type_a(&a, c->arena), type_a(&b, c->arena));
 }
 
 static void check_joined(struct compiler *c, struct node *n)

@@ -12,7 +12,7 @@ void say(struct compiler *c, enum remark_kind kind, struct range range, const ch
 	char text[600];
 	va_list args;
 
-	if (c->quiet)
+	if (c->quiet || c->silent)
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
@@ -68,13 +68,23 @@ bool name_add(struct compiler *c, slice name, int kind, uint32_t index, struct r
 	return true;
 }
 
+static bool is_alias(const struct compiler *c, const struct name_slot *slot)
+{
+	return slot->kind == NAME_VARIABLE &&
+	    !slice_eq(slot->name, slice_of(c->host->host->variables[slot->index].name));
+}
+
 const char *name_like(struct compiler *c, slice name, unsigned wanted)
 {
 	unsigned best = name.n < 4 ? 2 : 3;
 	slice found = { 0 };
 
+	/* Of a thousand errors twenty are shown. */
+	if (c->quiet || c->src->errors > FILES_MAX * REMARKS_MAX)
+		return "";
 	for (uint32_t i = 0; i < c->name_size; i++) {
-		if (c->names[i].kind == NAME_NONE || !(wanted & 1u << c->names[i].kind))
+		if (c->names[i].kind == NAME_NONE || !(wanted & 1u << c->names[i].kind) ||
+		    is_alias(c, &c->names[i]))
 			continue;
 		unsigned d = word_distance(name, c->names[i].name, best);
 		/* The first of the alphabet of several, whatever the table's order. */
@@ -132,8 +142,9 @@ static void add_custom(struct compiler *c, struct func *f, struct node *set)
 		    "a policy has at most %d variables of its own", CUSTOMS_MAX);
 		return;
 	}
-	c->customs[c->custom_count] =
-	    (struct custom){ .name = set->text, .first = set, .func = f, .kept = UINT32_MAX };
+	c->customs[c->custom_count] = (struct custom){
+		.name = set->text, .first = set, .func = f, .kept = UINT32_MAX, .slot = UINT32_MAX
+	};
 	name_add(c, set->text, NAME_CUSTOM, c->custom_count++, set->range);
 }
 
@@ -189,10 +200,14 @@ static void add_tables(struct compiler *c)
 	c->table_count = i;
 }
 
-void check_names(struct compiler *c)
+void check_host_names(struct compiler *c)
 {
 	names_grow(c);
 	add_host_names(c);
+}
+
+void check_names(struct compiler *c)
+{
 	add_tables(c);
 	for (struct decl *d = c->tree.first; d; d = d->next)
 		add_decl(c, d);

@@ -36,17 +36,31 @@ static const char *closest(struct compiler *c, const char *words, slice word)
 	return found.n ? arena_printf(c->arena, "; did you mean '%.*s'?", SLICE_ARG(found)) : "";
 }
 
+/* The word of the choice that this is, without case; empty: none. */
+static slice choice_word(const char *words, slice word)
+{
+	for (slice rest = slice_of(words); rest.n;) {
+		slice one = slice_head(rest, slice_find(rest, ' '));
+
+		if (slice_eq_nocase(one, word))
+			return one;
+		rest = slice_from(rest, one.n + 1);
+	}
+	return SLICE("");
+}
+
 static bool fit_choice(struct compiler *c, struct node *n, const struct type *t)
 {
-	const char *more = closest(c, t->choice, n->text);
+	slice found = choice_word(t->choice, n->text);
 
-	if (word_among(t->choice, n->text) && n->text.n) {
-		n->value = VALUE_TEXT_OF(n->text);
+	if (found.n) {
+		n->value = VALUE_TEXT_OF(found);
 		return true;
 	}
+	const char *more = closest(c, t->choice, n->text);
 	say(c, REMARK_ERROR, n->range, arena_printf(c->arena, "one of: %s", t->choice),
 	    "'%.*s' is not a value of %s%s", SLICE_ARG(slice_head(n->text, 80)),
-	    c->of ? c->of : "this choice", more);
+	    c->of.n ? arena_str(c->arena, c->of) : "this choice", more);
 	return false;
 }
 
@@ -124,6 +138,9 @@ bool const_fit(struct compiler *c, struct node *n, const struct type *t)
 		n->value = (struct value){ 0 };
 		return true;
 	}
+	/* The rounds before are for types and peer marks. */
+	if (c->quiet)
+		return true;
 	switch (t->base) {
 	case BASE_ANY:
 		break;
@@ -152,6 +169,16 @@ bool const_fit(struct compiler *c, struct node *n, const struct type *t)
 	return fits;
 }
 
+bool const_fits(struct compiler *c, struct node *n, const struct type *t)
+{
+	bool silent = c->silent;
+
+	c->silent = true;
+	bool fits = const_fit(c, n, t);
+	c->silent = silent;
+	return fits;
+}
+
 static bool is_measure(enum base b)
 {
 	return b == BASE_NUMBER || b == BASE_SIZE || b == BASE_DURATION;
@@ -172,26 +199,29 @@ bool type_converts(const struct type *from, const struct type *to)
 	return from->base == BASE_NUMBER && is_measure(to->base);
 }
 
-bool expr_fit(struct compiler *c, struct node *n, const struct type *t, const char *what)
+bool expr_fit(struct compiler *c, struct node *n, const struct type *t, const char *what, slice of)
 {
-	if (n->kind == NODE_CONST) {
-		if (t->list && n->text.n) {
-			say(c, REMARK_ERROR, n->range, NULL, "%s is a list; a constant is none",
-			    what);
-			return false;
-		}
+	bool list_const = n->kind == NODE_CONST && t->list && n->text.n;
+
+	if (n->kind == NODE_CONST && !list_const)
 		return const_fit(c, n, t);
-	}
-	if (type_converts(&n->type, t))
+	if (!list_const && type_converts(&n->type, t))
 		return true;
+	if (c->quiet)
+		return false;
+	what = arena_printf(c->arena, what, SLICE_ARG(of));
+	if (list_const) {
+		say(c, REMARK_ERROR, n->range, NULL, "%s is a list; a constant is none", what);
+		return false;
+	}
 	const char *hint = NULL;
 	if (n->type.base == BASE_TEXT && !n->type.list &&
 	    (t->base == BASE_NUMBER || t->base == BASE_IP || t->base == BASE_DOMAIN ||
 		t->base == BASE_ADDRESS))
 		hint = arena_printf(
 		    c->arena, "%s(...) makes one of a string, or unknown", type_text(t, c->arena));
-	say(c, REMARK_ERROR, n->range, hint, "%s wants a %s; %s is a %s", what,
-	    type_text(t, c->arena), shown(c, n), type_text(&n->type, c->arena));
+	say(c, REMARK_ERROR, n->range, hint, "%s wants %s; %s is %s", what, type_a(t, c->arena),
+	    shown(c, n), type_a(&n->type, c->arena));
 	return false;
 }
 
@@ -200,9 +230,7 @@ struct type custom_type(struct compiler *c, uint32_t index)
 	struct custom *v = &c->customs[index];
 
 	if (v->state == 1) {
-		say(c, REMARK_ERROR, v->first->range, NULL,
-		    "the type of '%.*s' depends on itself; set it to a constant first",
-		    SLICE_ARG(v->name));
+		v->circular = true; /* said when all is known */
 		v->state = 2;
 	}
 	if (v->state == 2)

@@ -45,7 +45,8 @@ struct func {
 	struct local *locals;
 	struct local *params; /* in order; locals of a method */
 	struct place *places;
-	unsigned state; /* of walks over the callees */
+	unsigned state, stamp; /* of walks over the callees */
+	unsigned depth;        /* methods below it */
 	bool accepts, has_verdict, asked_table;
 	struct func *next_in_event[VM_EVENTS];
 };
@@ -56,10 +57,11 @@ struct custom {
 	struct func *func;  /* in which that is */
 	struct type type;
 	unsigned state; /* of finding its type: 0 not yet, 1 on it, 2 found */
-	bool peer, read, exported;
-	uint32_t export_events;
+	bool peer, read, exported, circular;
+	uint32_t export_events, block_events, rule_events;
 	uint32_t kept;      /* slot; UINT32_MAX: none */
-	uint32_t set_event; /* of the last rule placed that sets it */
+	uint32_t set_event; /* of the last rule placed that exports it */
+	uint32_t slot;      /* of rules and blocks, which never run within one another */
 };
 
 struct table {
@@ -105,11 +107,14 @@ struct compiler {
 	/* while checking */
 	struct func *func;
 	bool quiet;   /* nothing is said or noted */
+	bool silent;  /* nothing is said */
 	bool changed; /* a peer mark spread; look again */
+	unsigned stamp;
 	unsigned guards;
 	unsigned nested;
-	const char *of;     /* the variable that a constant is for */
+	slice of;           /* the variable that a constant is for */
 	bool *set_anywhere; /* of variables */
+	bool *peer;         /* of variables: somewhere one is set to what a peer said */
 	bool (*read_file)(void *context, const char *name, slice *out, struct error *error);
 };
 
@@ -120,6 +125,8 @@ struct name_slot *name_find(struct compiler *c, slice name);
 bool name_add(struct compiler *c, slice name, int kind, uint32_t index, struct range range);
 /* ", did you mean 'x'?" or "". */
 const char *name_like(struct compiler *c, slice name, unsigned kinds);
+/* What the host and, so far, the tables are called; before check_names(). */
+void check_host_names(struct compiler *c);
 /* Declarations and custom variables get their names. */
 void check_names(struct compiler *c);
 void say(struct compiler *c, enum remark_kind kind, struct range range, const char *hint,
@@ -130,10 +137,12 @@ void say(struct compiler *c, enum remark_kind kind, struct range range, const ch
 bool type_same(const struct type *a, const struct type *b);
 /* A constant becomes one of the type; false and a message: it does not fit. */
 bool const_fit(struct compiler *c, struct node *n, const struct type *t);
+/* The same, and nothing is said. */
+bool const_fits(struct compiler *c, struct node *n, const struct type *t);
 /* Can a value of one type stand where the other is wanted? */
 bool type_converts(const struct type *from, const struct type *to);
-/* A constant fits, anything else converts; false and a message. what: "an argument of x". */
-bool expr_fit(struct compiler *c, struct node *n, const struct type *t, const char *what);
+/* A constant fits, anything else converts; false and a message. what: "an argument of %.*s". */
+bool expr_fit(struct compiler *c, struct node *n, const struct type *t, const char *what, slice of);
 struct type custom_type(struct compiler *c, uint32_t index);
 const char *shown(struct compiler *c, const struct node *n);
 
@@ -160,6 +169,8 @@ const struct set *pattern_set(struct compiler *c, struct node *patterns);
 struct type const_type(const struct node *n);
 /* Can values of this type be looked for among the keys of the table? */
 void check_key(struct compiler *c, const struct node *key, const struct table *t);
+/* The place of this name takes no peer value. */
+void check_peer(struct compiler *c, const struct node *n, const char *name);
 /* What both sides of a comparison become. */
 struct type compare_type(const struct node *n);
 /* A constant condition: 1 yes, 0 no, -1 neither. */

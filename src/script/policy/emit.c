@@ -223,6 +223,12 @@ static void emit_chain(struct emitter *e, const struct node *first, enum op op)
 		emit_expr(e, kid);
 		if (kid->next)
 			list = emit(e, op, list, 0);
+		else if (kid->kind == NODE_NAME || kid->kind == NODE_CALL ||
+		    kid->kind == NODE_CONST) {
+			/* It may be unknown, and that is no here. */
+			emit(e, OP_NOT, 0, 0);
+			emit(e, OP_NOT, 0, 0);
+		}
 	}
 	while (list != UINT32_MAX) {
 		uint32_t before = e->code[list].a;

@@ -103,6 +103,7 @@ static void emit_foreach(struct emitter *e, const struct node *n)
 
 	element.list = false;
 	l.slot = emit_var(e, n->text, &element);
+	e->vars[l.slot].max = type_max(&element); /* no longer than an element */
 	emit_expr(e, n->a);
 	emit(e, OP_EACH, 0, 0);
 	uint32_t next = emit(e, OP_NEXT, 0, (uint16_t)l.slot);
@@ -196,9 +197,14 @@ static uint32_t func_end(struct emitter *e)
 static void emit_places(struct emitter *e, struct func *f)
 {
 	for (struct place *p = f->places; p; p = p->next) {
-		const struct custom *v = &e->c->customs[p->custom];
+		struct custom *v = &e->c->customs[p->custom];
 
-		p->slot = emit_var(e, v->name, &v->type);
+		if (f->decl->kind == DECL_METHOD)
+			p->slot = emit_var(e, v->name, &v->type);
+		else if (v->slot == UINT32_MAX)
+			v->slot = emit_var(e, v->name, &v->type);
+		if (f->decl->kind != DECL_METHOD)
+			p->slot = v->slot;
 		if (v->kept != UINT32_MAX) {
 			emit(e, OP_VAR, v->kept, 0);
 			emit(e, OP_SET, p->slot, 0);
@@ -306,13 +312,14 @@ static const struct vm_builtin *make_builtins(struct compiler *c)
 
 	for (uint32_t i = 0; i < h->method_count; i++) {
 		const struct host_method *m = &c->host->methods[i];
-		bool header = strcmp(m->spec->name, "header") == 0;
+		bool header = strcmp(m->spec->name, "header") == 0,
+		     headers = strcmp(m->spec->name, "headers") == 0;
 
 		all[i] = (struct vm_builtin){ .name = m->spec->name,
 			.args = arg_letters(c, m),
 			.result = result_letter(m),
 			.max = header ? 8192 : type_max(&m->result),
-			.count = m->result.list ? 1000 : 0,
+			.count = headers ? 1000 : type_count(&m->result),
 			.cost = m->spec->cost               ? m->spec->cost
 			    : m->spec->kind == METHOD_CHECK ? 100
 							    : 1,

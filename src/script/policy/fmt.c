@@ -140,7 +140,7 @@ bool policy_fmt(struct sources *src, uint32_t file, struct buf *out)
 		if (token_is(&t, "/") && !ends_value(&f.last))
 			t = lex_regex(&l, &t);
 		bool was_close = token_is(&f.last, "}");
-		add_between(&f, (slice){ text.p + at, t.range.at - at });
+		add_between(&f, slice_head(slice_from(text, at), t.range.at - at));
 		if (t.kind == TOKEN_END || t.kind == TOKEN_BAD)
 			break;
 		if (was_close && t.kind == TOKEN_NAME && slice_eq(t.text, SLICE("else")) &&

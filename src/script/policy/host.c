@@ -154,6 +154,13 @@ const char *type_text(const struct type *t, struct arena *arena)
 	return t->list ? arena_printf(arena, "list of %s", name) : name;
 }
 
+const char *type_a(const struct type *t, struct arena *arena)
+{
+	const char *name = type_text(t, arena);
+
+	return arena_printf(arena, "%s %s", strchr("aeiou", name[0]) ? "an" : "a", name);
+}
+
 /* A type with its range: "number 0-65535", "size 0-4294967295 KB", "list of string 1000". */
 static void type_read(const char *text, struct type *t, int64_t *least, int64_t *most,
     uint32_t *count, struct arena *arena)

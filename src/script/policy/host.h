@@ -119,6 +119,8 @@ unsigned event_first(uint32_t events);
 const char *events_text(const struct policy_host *host, uint32_t events, struct arena *arena);
 /* As it is written in a policy. */
 const char *type_text(const struct type *t, struct arena *arena);
+/* The same with its article: "an ip". */
+const char *type_a(const struct type *t, struct arena *arena);
 /* Most octets of one value, and most elements of a list. */
 uint32_t type_max(const struct type *t);
 uint32_t type_count(const struct type *t);

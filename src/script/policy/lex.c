@@ -209,7 +209,7 @@ struct token lex_next(struct lexer *l)
 		return token(l, TOKEN_MARK, 2);
 	if (strchr("{}()[],;:=+-*/<>", c))
 		return token(l, TOKEN_MARK, 1);
-	size_t n = 1;
+	size_t n = (c == '&' || c == '|') && at(l, 1) == c ? 2 : 1;
 	while (n < 4 && octet_is(c, OCTET_UTF8) && ((unsigned char)at(l, n) & 0xC0) == 0x80)
 		n++;
 	return bad(l, n,

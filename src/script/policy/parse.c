@@ -74,8 +74,8 @@ static void parse_rule_words(struct parser *p, struct decl *d)
 		if (parser_try_word(p, "priority")) {
 			if (p->now.kind != TOKEN_NUMBER || !p->now.whole || p->now.number < 1000 ||
 			    p->now.number > 999000)
-				parser_fail(
-				    p, p->now.range, NULL, "a priority is a number from 1 to 999");
+				remark_add(p->src, REMARK_ERROR, p->now.range, NULL,
+				    "a priority is a number from 1 to 999");
 			d->priority = (unsigned)(p->now.number / 1000);
 			parser_next(p);
 		} else if (parser_try_word(p, "at")) {
@@ -255,6 +255,8 @@ static const char *beside(struct arena *arena, const char *file, slice path)
 	    arena, "%.*s%.*s", slash ? (int)(slash + 1 - file) : 0, file, SLICE_ARG(path));
 }
 
+static void parse_file(struct parser *p, uint32_t file, struct parser *from);
+
 static void import(struct parser *p, const char *name, struct range range)
 {
 	struct sources *src = p->src;
@@ -280,7 +282,6 @@ static void import(struct parser *p, const char *name, struct range range)
 		return;
 	struct parser other;
 	src->files[p->lexer.file].loading = true;
-	void parse_file(struct parser *, uint32_t, struct parser *);
 	parse_file(&other, file, p);
 	src->files[p->lexer.file].loading = false;
 }
@@ -303,6 +304,7 @@ static void parse_import(struct parser *p)
 
 static void parse_declaration(struct parser *p)
 {
+	uint32_t from = p->now.range.at;
 	struct decl *d = NULL;
 
 	if (parser_at_word(p, "import"))
@@ -318,17 +320,19 @@ static void parse_declaration(struct parser *p)
 	else if (parser_at_word(p, "test"))
 		d = parse_test(p);
 	else
-		parser_expected(p, "'import', 'table', 'rule', 'event', 'method' or 'test'");
+		parser_stray(p, "'import', 'table', 'rule', 'event', 'method' or 'test'");
 	if (d && !p->failed)
 		decl_add(p, d);
-	if (p->failed && !at_start(p))
+	bool failed = p->failed;
+	if (failed && !at_start(p))
 		skip_declaration(p);
+	if (failed)
+		parser_skipped(p, from);
 	p->failed = false;
 	p->depth = 0;
 }
 
-void parse_file(struct parser *p, uint32_t file, struct parser *from);
-void parse_file(struct parser *p, uint32_t file, struct parser *from)
+static void parse_file(struct parser *p, uint32_t file, struct parser *from)
 {
 	uint32_t nodes = 0;
 

@@ -14,11 +14,18 @@
 #define NODES_MAX   1000000
 #define HEIGHT_MAX  200
 
+/* A statement or declaration with an error in it, left out of the tree. */
+struct skipped {
+	struct skipped *next;
+	struct range range;
+};
+
 struct tree {
 	struct decl *first, *last;
 	uint32_t count, rules;
-	bool alone; /* imports are not followed */
-	bool dead;  /* not read to its end: not worth checking */
+	struct skipped *skipped; /* what could not be read */
+	bool alone;              /* imports are not followed */
+	bool dead;               /* not read to its end: not worth checking */
 };
 
 struct parser {
@@ -45,6 +52,8 @@ void parser_begin(struct parser *p, struct sources *src, uint32_t file, uint32_t
 bool parser_fail(struct parser *p, struct range range, const char *hint, const char *what);
 /* "expected X" at the word in hand; always false. */
 bool parser_expected(struct parser *p, const char *what);
+/* The same, where nothing is missing but the word does not belong. */
+bool parser_stray(struct parser *p, const char *what);
 void parser_next(struct parser *p);
 bool parser_at(const struct parser *p, const char *mark);
 bool parser_at_word(const struct parser *p, const char *word);
@@ -61,6 +70,9 @@ struct node *node_new(struct parser *p, enum node_kind kind, struct range range)
 void node_grow(struct parser *p, struct node *n, const struct node *kid);
 /* The words up to and with the next ';', or up to a '}'. */
 void parser_skip(struct parser *p);
+
+/* From this octet to the word before now nothing was read. */
+void parser_skipped(struct parser *p, uint32_t from);
 
 struct node *parse_expr(struct parser *p);
 struct node *parse_const(struct parser *p);

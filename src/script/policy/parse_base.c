@@ -50,6 +50,15 @@ bool parser_expected(struct parser *p, const char *what)
 	return false;
 }
 
+bool parser_stray(struct parser *p, const char *what)
+{
+	if (p->failed || p->dead || p->now.kind == TOKEN_END)
+		return parser_expected(p, what);
+	return parser_fail(p, p->now.range, NULL,
+	    arena_printf(p->arena, "expected %s before '%.*s'", what,
+		SLICE_ARG(slice_head(source_text(p->src, p->now.range), 40))));
+}
+
 bool parser_at(const struct parser *p, const char *mark)
 {
 	return token_is(&p->now, mark);
@@ -143,17 +152,29 @@ void parser_skip(struct parser *p)
 {
 	unsigned depth = 0;
 
-	for (;; parser_next(p)) {
-		if (p->now.kind == TOKEN_END)
-			break;
-		if (parser_at(p, "{"))
-			depth++;
-		if (depth == 0 && (parser_at(p, ";") || parser_at(p, "}")))
-			break;
+	for (; p->now.kind != TOKEN_END; parser_next(p)) {
+		if (depth == 0 && parser_at(p, "}"))
+			break; /* of the block around */
+		bool ends = depth == 0 && parser_at(p, ";");
+		depth += parser_at(p, "{");
 		if (parser_at(p, "}") && --depth == 0)
-			break;
+			ends = true;
+		if (!ends)
+			continue;
+		p->failed = false;
+		parser_next(p);
+		if (!parser_at_word(p, "else"))
+			return;
 	}
 	p->failed = false;
-	if (depth || parser_at(p, ";"))
-		parser_next(p);
+}
+
+void parser_skipped(struct parser *p, uint32_t from)
+{
+	if (!p->tree)
+		return;
+	struct skipped *one = ARENA_NEW(p->arena, struct skipped);
+	*one = (struct skipped){ .next = p->tree->skipped,
+		.range = { p->lexer.file, from, p->end > from ? p->end : from } };
+	p->tree->skipped = one;
 }

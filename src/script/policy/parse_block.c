@@ -155,15 +155,20 @@ static struct node *parse_statements(struct parser *p, bool in_case)
 
 	while (!p->dead && p->now.kind != TOKEN_END && !parser_at(p, "}") &&
 	    !(in_case && (parser_at_word(p, "case") || parser_at_word(p, "default")))) {
+		uint32_t from = p->now.range.at;
 		struct node *s = parse_statement(p);
 
 		/* What was not read whole is left out, so that the rest can be checked. */
 		if (p->failed)
 			s = NULL;
-		if (p->failed && !p->dead)
+		if (p->failed && !p->dead) {
 			parser_skip(p);
+			parser_skipped(p, from);
+		}
 		if (!s)
 			continue;
+		s->from = from;
+		s->to = p->end;
 		if (last)
 			last->next = s;
 		else
@@ -249,7 +254,7 @@ static struct node *unknown_statement(struct parser *p)
 		    "set(name, value) sets a variable, call(name) calls a method",
 		    arena_printf(p->arena, "'%.*s' begins no statement", SLICE_ARG(p->now.text)));
 	else
-		parser_expected(p, "a statement");
+		parser_stray(p, "a statement");
 	return NULL;
 }
 

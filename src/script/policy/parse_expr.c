@@ -42,7 +42,7 @@ struct node *parse_const(struct parser *p)
 	}
 	n->range.end = p->now.range.end;
 	if (minus)
-		n->text = source_text(p->src, n->range);
+		n->text = slice_of(arena_printf(p->arena, "-%.*s", SLICE_ARG(n->text)));
 	parser_next(p);
 	return n;
 }
@@ -137,7 +137,7 @@ struct node *parse_name_or_call(struct parser *p)
 {
 	struct node *n = node_new(p, NODE_NAME, p->now.range), *last = NULL;
 
-	if (!parser_name(p, "a name", &n->text) || !parser_at(p, "(") || !parser_enter(p))
+	if (!parser_name(p, "a name", &n->text) || !parser_at(p, "("))
 		return n;
 	parser_next(p);
 	n->kind = NODE_CALL;
@@ -148,7 +148,6 @@ struct node *parse_name_or_call(struct parser *p)
 			break;
 	}
 	parser_want(p, ")");
-	p->depth--;
 	n->range = from_to(p, n->range);
 	return n;
 }
@@ -247,11 +246,10 @@ static struct node *parse_value(struct parser *p)
 	if (p->now.kind == TOKEN_NAME && !is_reserved(p->now.text))
 		return parse_name_or_call(p);
 	struct node *n = NULL;
-	if (parser_at(p, "(") && parser_enter(p)) {
+	if (parser_at(p, "(")) {
 		parser_next(p);
 		n = parse_expr(p);
 		parser_want(p, ")");
-		p->depth--;
 		return n;
 	}
 	n = node_new(p, NODE_CONST, p->now.range);
@@ -277,7 +275,7 @@ static struct node *parse_factor(struct parser *p)
 		n->a->number = -n->a->number;
 		n->a->value = VALUE_NUMBER_OF(n->a->number);
 		n->a->range.at = start.at;
-		n->a->text = source_text(p->src, n->a->range);
+		n->a->text = slice_of(arena_printf(p->arena, "-%.*s", SLICE_ARG(n->a->text)));
 		return n->a;
 	}
 	n->range = from_to(p, start);

@@ -277,7 +277,7 @@ static struct step *parse_step(struct parser *p)
 	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
 		if (parser_at_word(p, plain[i].word))
 			return parse_plain(p, i);
-	parser_expected(p,
+	parser_stray(p,
 	    "a line of a session (given connect ehlo helo starttls auth mail rcpt data rset "
 	    "quit wait process relay fail expect)");
 	return NULL;

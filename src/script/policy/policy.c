@@ -77,16 +77,38 @@ static uint32_t count_names(const char *const *names)
 	return n;
 }
 
-static struct compiler compiler_of(const struct policy_host *host, struct sources *sources)
+static struct compiler compiler_of(
+    struct host_info *info, struct sources *sources, struct arena *arena)
 {
-	struct compiler c = { .src = sources, .arena = sources->arena };
+	struct compiler c = { .src = sources, .arena = arena, .host = info };
+	const struct policy_host *host = info->host;
 
-	c.host = host_read(host, c.arena);
 	c.set_anywhere = ARENA_ARRAY(c.arena, bool, host->variable_count + 1);
+	c.peer = ARENA_ARRAY(c.arena, bool, host->variable_count + 1);
 	return c;
 }
 
 /* ---- bounds ---- */
+
+/* The declaration whose function is the dearest of those that an event runs. */
+static const struct decl *dearest(const struct policy *p, unsigned event)
+{
+	const struct program *program = p->program;
+	const struct program_func *entry = &program->funcs[program->entries[event]], *found = NULL;
+	const struct decl *at = p->decls;
+
+	for (uint32_t pc = entry->start; pc < entry->end; pc++) {
+		const struct instruction *in = &program->code[pc];
+
+		if (in->op == OP_INVOKE && (!found || program->funcs[in->a].steps > found->steps))
+			found = &program->funcs[in->a];
+	}
+	for (const struct decl *d = p->decls; d && found; d = d->next)
+		if ((d->kind == DECL_RULE || d->kind == DECL_EVENT) &&
+		    slice_eq(d->name, slice_of(found->name)))
+			at = d;
+	return at;
+}
 
 static void check_bounds(struct policy *p, const struct policy_limits *limits)
 {
@@ -97,18 +119,12 @@ static void check_bounds(struct policy *p, const struct policy_limits *limits)
 
 		if (limits && limits->least_events & 1u << e)
 			most = limits->least_steps;
-		if (p->program->bounds[e].steps <= most)
-			continue;
-		for (struct decl *d = p->decls; d; d = d->next)
-			if (d->kind != DECL_TABLE && d->kind != DECL_TEST) {
-				remark_add(p->sources, REMARK_ERROR, d->range,
-				    "shorten loops within loops, and patterns with many stars",
-				    "%s may take %llu steps; at most %llu are allowed",
-				    h->events[e].name,
-				    (unsigned long long)p->program->bounds[e].steps,
-				    (unsigned long long)most);
-				break;
-			}
+		if (p->program->bounds[e].steps > most)
+			remark_add(p->sources, REMARK_ERROR, dearest(p, e)->range,
+			    "shorten loops within loops, and patterns with many stars",
+			    "%s may take %llu steps, the most of them here; at most %llu are allowed",
+			    h->events[e].name, (unsigned long long)p->program->bounds[e].steps,
+			    (unsigned long long)most);
 	}
 }
 
@@ -118,9 +134,15 @@ static void verify(struct policy *p)
 	struct error error;
 	struct range first = p->decls ? p->decls->range : (struct range){ 0 };
 
-	if (!program_verify(p->program, scratch, &error))
+	if (p->program->code_count > VM_CODE_MAX || p->program->var_count > UINT16_MAX)
+		remark_add(p->sources, REMARK_ERROR, first, "take some of it away",
+		    "the policy is too large: %u instructions of %u, %u variables of %u",
+		    p->program->code_count, VM_CODE_MAX, p->program->var_count, UINT16_MAX);
+	else if (!program_verify(p->program, scratch, &error))
 		remark_add(p->sources, REMARK_ERROR, first,
-		    "this is a mistake of the compiler; please report it",
+		    strstr(error.why, "too deep")
+			? "loops, methods and parentheses within one another need room; use fewer"
+			: "this is a mistake of the compiler; please report it",
 		    "the program was not accepted: %s", error.why);
 	arena_free(scratch);
 }
@@ -147,7 +169,7 @@ static void list_rules(struct policy *p, const struct compiler *c)
 struct policy *policy_compile(const struct policy_host *host, struct sources *sources,
     uint32_t file, const struct policy_limits *limits)
 {
-	struct compiler c = compiler_of(host, sources);
+	struct compiler c = compiler_of(host_read(host, sources->arena), sources, sources->arena);
 
 	if (file >= sources->file_count || sources->errors)
 		return NULL;
@@ -157,6 +179,7 @@ struct policy *policy_compile(const struct policy_host *host, struct sources *so
 	c.funcs = ARENA_ARRAY(c.arena, struct func, c.tree.count + 1);
 	c.tables = ARENA_ARRAY(c.arena, struct table, c.tree.count + count_names(host->tables) + 1);
 	predefined_tables(&c);
+	check_host_names(&c);
 	check_policy(&c);
 	if (sources->errors)
 		return NULL;
@@ -164,6 +187,10 @@ struct policy *policy_compile(const struct policy_host *host, struct sources *so
 	p->host = c.host;
 	p->sources = sources;
 	p->decls = c.tree.first;
+	p->tables = c.tables;
+	p->table_count = c.table_count;
+	p->customs = c.customs;
+	p->custom_count = c.custom_count;
 	p->program = policy_emit(&c);
 	list_rules(p, &c);
 	verify(p);
@@ -174,42 +201,65 @@ struct policy *policy_compile(const struct policy_host *host, struct sources *so
 
 /* ---- a condition by itself ---- */
 
-struct program *policy_condition(const struct policy *p, struct node *expr, uint32_t *result_out)
+/* event X { set(result, EXPR); export(result); } */
+static struct decl *condition_decl(const char *event, struct node *expr, struct arena *arena)
 {
-	struct compiler c = compiler_of(p->host->host, p->sources);
-	struct decl *d = ARENA_NEW(c.arena, struct decl);
-	struct node *block = ARENA_NEW(c.arena, struct node),
-		    *set = ARENA_NEW(c.arena, struct node);
-	unsigned before = p->sources->errors;
+	struct decl *d = ARENA_NEW(arena, struct decl);
+	struct node *block = ARENA_NEW(arena, struct node), *set = ARENA_NEW(arena, struct node);
+	slice result = SLICE("(result)"); /* no name of a policy */
 
-	/* event X { set(result, EXPR); export(result); } */
 	block->kind = NODE_BLOCK;
-	*set = (struct node){
-		.kind = NODE_SET, .range = expr->range, .text = SLICE("result"), .a = expr
-	};
-	set->next = ARENA_NEW(c.arena, struct node);
-	*set->next =
-	    (struct node){ .kind = NODE_EXPORT, .range = expr->range, .text = SLICE("result") };
+	*set = (struct node){ .kind = NODE_SET, .range = expr->range, .text = result, .a = expr };
+	set->next = ARENA_NEW(arena, struct node);
+	*set->next = (struct node){ .kind = NODE_EXPORT, .range = expr->range, .text = result };
 	block->kids = set;
-	*d = (struct decl){ .kind = DECL_EVENT,
-		.name = slice_of(p->host->host->events[0].name),
-		.range = expr->range,
-		.body = block };
-	c.funcs = ARENA_ARRAY(c.arena, struct func, 2);
-	c.tables = ARENA_ARRAY(c.arena, struct table, count_names(p->host->host->tables) + 1);
-	predefined_tables(&c);
-	c.tree = (struct tree){ .first = d, .last = d, .count = 1 };
+	*d = (struct decl){
+		.kind = DECL_EVENT, .name = slice_of(event), .range = expr->range, .body = block
+	};
+	return d;
+}
+
+/* Tables and exported variables of the policy, by the same numbers. */
+static void condition_names(struct compiler *c, const struct policy *p)
+{
+	struct range none = { 0 };
+
+	c->customs = ARENA_ARRAY(c->arena, struct custom, p->custom_count + 1);
+	c->custom_room = p->custom_count + 1;
+	for (uint32_t i = 0; i < p->custom_count; i++) {
+		c->customs[i] = p->customs[i];
+		c->customs[i].kept = c->customs[i].slot = UINT32_MAX;
+		if (c->customs[i].exported)
+			name_add(c, c->customs[i].name, NAME_CUSTOM, i, none);
+	}
+	c->custom_count = p->custom_count;
+}
+
+struct program *policy_condition(
+    const struct policy *p, struct node *expr, struct arena *arena, uint32_t *result_out)
+{
+	struct compiler c = compiler_of((struct host_info *)p->host, p->sources, arena);
+	unsigned before = p->sources->errors;
+	struct error error;
+
+	c.funcs = ARENA_ARRAY(arena, struct func, 2);
+	c.tables = ARENA_ARRAY(arena, struct table, p->table_count + 1);
+	c.table_count = p->table_count;
+	if (c.table_count)
+		memcpy(c.tables, p->tables, c.table_count * sizeof *c.tables);
+	c.tree.first = c.tree.last = condition_decl(p->host->host->events[0].name, expr, arena);
+	c.tree.count = 1;
+	check_host_names(&c);
+	condition_names(&c, p);
 	check_names(&c);
 	c.funcs[0].events = 1;
 	check_body(&c, &c.funcs[0]);
+	c.func = &c.funcs[0];
 	check_condition(&c, expr);
 	if (p->sources->errors != before)
 		return NULL;
 	struct program *program = policy_emit(&c);
-	struct arena *scratch = arena_new(ARENA_POLICY);
-	struct error error;
-	bool good = program_verify(program, scratch, &error);
-	arena_free(scratch);
-	*result_out = c.customs[0].kept;
+	bool good = program_verify(program, arena, &error);
+	*result_out = c.customs[c.custom_count - 1].kept;
 	return good ? program : NULL;
 }

@@ -32,6 +32,11 @@ struct policy {
 	uint32_t kept_first,
 	    kept_count;     /* variables that were exported: they stay from event to event */
 	struct decl *decls; /* with the tests */
+	/* What a condition of a session may name beside the host's: */
+	struct table *tables;
+	uint32_t table_count;
+	struct custom *customs;
+	uint32_t custom_count;
 };
 
 /* The steps that an event may take, by its letter's place in the host's table. */
@@ -44,9 +49,11 @@ struct policy_limits {
 /* Compiles the file of this index (of sources_add). NULL: sources has errors. */
 struct policy *policy_compile(const struct policy_host *host, struct sources *sources,
     uint32_t file, const struct policy_limits *limits);
-/* A condition of a session as a function of a program of its own: event 0 runs it and sets the last variable
- * to its value. NULL: messages say why. */
-struct program *policy_condition(const struct policy *p, struct node *expr, uint32_t *result_out);
+/* A condition of a session as a program of its own, in this arena: event 0 sets the variable *result_out to its
+ * value. Its variables are the host's, then those that the policy exports, by the same numbers. NULL: messages
+ * say why. */
+struct program *policy_condition(
+    const struct policy *p, struct node *expr, struct arena *arena, uint32_t *result_out);
 /* Reads a file for `sources`: context is unused. Regular files only. */
 source_read policy_read_file;
 

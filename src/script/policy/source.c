@@ -280,22 +280,28 @@ void sources_print(struct sources *src, bool json, struct buf *out)
 
 unsigned word_distance(slice a, slice b, unsigned most)
 {
-	unsigned row[2][65];
+	unsigned row[3][65];
 
 	if (a.n > 64 || b.n > 64 || a.n > b.n + most || b.n > a.n + most)
 		return most + 1;
 	for (size_t k = 0; k <= b.n; k++)
 		row[0][k] = (unsigned)k;
 	for (size_t i = 0; i < a.n; i++) {
-		unsigned *last = row[i & 1], *now = row[(i + 1) & 1];
+		const unsigned *last = row[i % 3], *before = row[(i + 2) % 3];
+		unsigned *now = row[(i + 1) % 3];
 
 		now[0] = (unsigned)i + 1;
 		for (size_t k = 0; k < b.n; k++) {
-			unsigned change = last[k] + (octet_lower(a.p[i]) != octet_lower(b.p[k]));
-			unsigned less = (now[k] < last[k + 1] ? now[k] : last[k + 1]) + 1;
+			unsigned d = last[k] + (octet_lower(a.p[i]) != octet_lower(b.p[k]));
 
-			now[k + 1] = change < less ? change : less;
+			d = now[k] + 1 < d ? now[k] + 1 : d;
+			d = last[k + 1] + 1 < d ? last[k + 1] + 1 : d;
+			/* Two letters in the wrong order are one mistake. */
+			if (i && k && a.p[i] == b.p[k - 1] && a.p[i - 1] == b.p[k] &&
+			    before[k - 1] + 1 < d)
+				d = before[k - 1] + 1;
+			now[k + 1] = d;
 		}
 	}
-	return row[a.n & 1][b.n];
+	return row[a.n % 3][b.n];
 }

@@ -74,7 +74,8 @@ void source_place(struct sources *src, struct range range, unsigned *line, unsig
 /* The text of a range. */
 slice source_text(const struct sources *src, struct range range);
 
-/* How far two words are from one another: changes of a letter, at most `most` + 1. Case counts half. */
+/* How far two words are from one another: letters changed, added, left out or in the wrong order; more than
+ * `most` may be told as `most` + 1. Without case. */
 unsigned word_distance(slice a, slice b, unsigned most);
 
 #endif

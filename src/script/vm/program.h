@@ -18,7 +18,7 @@
 #include "script/vm/set.h"
 #include "script/vm/value.h"
 
-#define VM_STACK     128        /* values */
+#define VM_STACK     256        /* values */
 #define VM_CALLS     64         /* functions within one another */
 #define VM_LOOPS     64         /* loops within one another */
 #define VM_EVENTS    16         /* entries of a program */

@@ -49,15 +49,6 @@ struct deadline vm_check_deadline(const struct vm *vm)
 	return d.at_us < vm->limits.deadline.at_us ? d : vm->limits.deadline;
 }
 
-slice text_cut(slice text, size_t max)
-{
-	if (text.n <= max)
-		return text;
-	while (max && ((unsigned char)text.p[max] & 0xC0) == 0x80)
-		max--;
-	return slice_head(text, max);
-}
-
 bool vm_text(struct vm *vm, slice text, size_t max, struct value *out)
 {
 	text = text_cut(text, max);
@@ -71,6 +62,38 @@ bool vm_text(struct vm *vm, slice text, size_t max, struct value *out)
 	return true;
 }
 
+/* A list and its elements no longer than this; copied only where one is. */
+static bool cut_list(struct vm *vm, struct value *v, size_t max, size_t count)
+{
+	size_t long_ones = 0;
+
+	if (v->list.count > count)
+		v->list.count = count;
+	for (size_t i = 0; i < v->list.count; i++)
+		long_ones += v->list.items[i].kind == VALUE_TEXT && v->list.items[i].text.n > max;
+	if (!long_ones)
+		return true;
+	struct value *items = vm_take(vm, v->list.count * sizeof *items);
+	if (!items)
+		return false;
+	for (size_t i = 0; i < v->list.count; i++) {
+		items[i] = v->list.items[i];
+		if (items[i].kind == VALUE_TEXT)
+			items[i].text = text_cut(items[i].text, max);
+	}
+	v->list.items = items;
+	return true;
+}
+
+bool vm_cut(struct vm *vm, struct value *v, size_t max, size_t count)
+{
+	if (v->kind == VALUE_LIST)
+		return cut_list(vm, v, max, count);
+	if (v->kind == VALUE_TEXT)
+		v->text = text_cut(v->text, max);
+	return true;
+}
+
 void vm_set(struct vm *vm, uint32_t var, struct value value)
 {
 	const struct program_var *info = &vm->program->vars[var];
@@ -78,10 +101,8 @@ void vm_set(struct vm *vm, uint32_t var, struct value value)
 	if (value.kind == VALUE_NUMBER) {
 		value.number = value.number < info->least ? info->least : value.number;
 		value.number = value.number > info->most ? info->most : value.number;
-	} else if (value.kind == VALUE_TEXT) {
-		value.text = text_cut(value.text, info->max);
-	} else if (value.kind == VALUE_LIST && value.list.count > info->count) {
-		value.list.count = info->count;
+	} else if (!vm_cut(vm, &value, info->max, info->count)) {
+		value = (struct value){ 0 };
 	}
 	vm->vars[var] = value;
 }
@@ -248,44 +269,6 @@ static const struct set *set_of(const struct vm *vm, uint32_t i)
 							   : vm->program->sets[i];
 }
 
-static bool find(struct vm *vm, const struct set *set, const struct value *v)
-{
-	bool found = false;
-
-	if (v->kind != VALUE_LIST) {
-		vm->steps += set_cost(set, v->kind == VALUE_TEXT ? v->text.n : 0);
-		return set_find(set, v, &vm->regex, NULL);
-	}
-	for (size_t i = 0; i < v->list.count && !found; i++) {
-		const struct value *one = &v->list.items[i];
-
-		vm->steps += set_cost(set, one->kind == VALUE_TEXT ? one->text.n : 0);
-		found = set_find(set, one, &vm->regex, NULL);
-	}
-	return found;
-}
-
-static struct value lookup(struct vm *vm, const struct set *set, const struct value *key)
-{
-	struct value found = { 0 };
-
-	vm->steps += set_cost(set, key->kind == VALUE_TEXT ? key->text.n : 0);
-	return set_find(set, key, &vm->regex, &found) ? found : (struct value){ 0 };
-}
-
-static struct value extract(struct vm *vm, const struct set *set, const struct value *from)
-{
-	slice group;
-
-	if (from->kind != VALUE_TEXT)
-		return (struct value){ 0 };
-	vm->steps += set_cost(set, from->text.n);
-	return set_extract(set, from->text, &vm->regex, &group) ? VALUE_TEXT_OF(group)
-								: (struct value){ 0 };
-}
-
-/* ---- the rest ---- */
-
 static void trace(struct vm *vm, enum vm_trace_kind kind, uint32_t index)
 {
 	struct vm_trace *t = vm->trace;
@@ -296,6 +279,58 @@ static void trace(struct vm *vm, enum vm_trace_kind kind, uint32_t index)
 		t->entries[t->count] = (struct vm_trace_entry){ kind, index, vm->steps };
 	t->count++;
 }
+
+/* What regular expressions took is charged afterwards. */
+static void charge_regex(struct vm *vm)
+{
+	vm->steps += vm->regex.cost;
+	vm->regex.cost = 0;
+	if (vm->regex.given_up)
+		trace(vm, VM_TRACE_GAVE_UP, vm->rule);
+	vm->regex.given_up = false;
+}
+
+static bool look(struct vm *vm, const struct set *set, const struct value *v, struct value *found)
+{
+	vm->steps += set_cost(set, v->kind == VALUE_TEXT ? v->text.n : 0);
+	bool hit = set_find(set, v, &vm->regex, found);
+	charge_regex(vm);
+	return hit;
+}
+
+static bool find(struct vm *vm, const struct set *set, const struct value *v)
+{
+	bool found = false;
+
+	if (v->kind != VALUE_LIST)
+		return look(vm, set, v, NULL);
+	for (size_t i = 0; i < v->list.count && !found && vm->steps <= vm->limits.steps; i++)
+		found = look(vm, set, &v->list.items[i], NULL);
+	return found;
+}
+
+static struct value lookup(struct vm *vm, const struct set *set, const struct value *key)
+{
+	struct value found = { 0 };
+
+	return look(vm, set, key, &found) ? found : (struct value){ 0 };
+}
+
+static struct value extract(struct vm *vm, const struct set *set, const struct value *from)
+{
+	struct value found = { 0 };
+	slice group;
+
+	if (from->kind != VALUE_TEXT)
+		return found;
+	vm->steps += set_cost(set, from->text.n);
+	if (set_extract(set, from->text, &vm->regex, &group))
+		found = VALUE_TEXT_OF(group);
+	charge_regex(vm);
+	return found;
+}
+
+/* ---- the rest ---- */
 
 static bool call(struct vm *vm, const struct instruction *in, struct value *args)
 {
@@ -311,8 +346,9 @@ static bool call(struct vm *vm, const struct instruction *in, struct value *args
 	bool done = b->run(vm, b, args, in->b, &out);
 	if (b->check || b->result == '?')
 		trace(vm, VM_TRACE_CALLED, in->a);
-	args[0] = out;
-	return done;
+	/* What is longer than was said would cost more than was proved. */
+	args[0] = done && vm_cut(vm, &out, b->max, b->count) ? out : (struct value){ 0 };
+	return done && !vm->fault;
 }
 
 struct frame {
@@ -354,6 +390,8 @@ static enum vm_result loop(struct vm *vm, uint32_t entry)
 			break;
 		case OP_SET:
 			vm_set(vm, in->a, *--top);
+			if (vm->fault)
+				return VM_FAULT;
 			break;
 		case OP_CLEAR:
 			vm->vars[in->a] = (struct value){ 0 };

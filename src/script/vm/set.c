@@ -85,6 +85,20 @@ bool set_add_range(
 	return true;
 }
 
+/* "5" or "5..9". */
+static bool add_numbers(struct set_maker *m, slice item, struct value value, struct error *error)
+{
+	size_t dots = slice_search_nocase(item, SLICE(".."));
+	slice head = slice_trim(slice_head(item, dots));
+	slice tail = dots == SIZE_MAX ? head : slice_trim(slice_from(item, dots + 2));
+	int64_t first, last;
+
+	if (!number_read(head, &first) || !number_read(tail, &last))
+		return error_input(error, "'%.*s' is no number, nor a range 1..9",
+		    SLICE_ARG(slice_head(item, 80)));
+	return set_add_range(m, first, last, value, error);
+}
+
 /* ---- networks ---- */
 
 static bool is_four(const struct ip *ip)
@@ -275,12 +289,7 @@ bool set_add(struct set_maker *m, slice item, struct value value, struct error *
 		return true;
 	}
 	if (m->set->kind == SET_NUMBER) {
-		int64_t n;
-
-		if (!number_read(item, &n))
-			return error_input(
-			    error, "'%.*s' is no number", SLICE_ARG(slice_head(item, 80)));
-		return set_add_range(m, n, n, value, error);
+		return add_numbers(m, item, value, error);
 	}
 	slice key;
 	if (!item_key(m, item, &key, error))
@@ -299,7 +308,8 @@ bool set_add_glob(struct set_maker *m, slice glob, bool exact, struct error *err
 	if (!p)
 		return false;
 	*p = (struct set_pattern){ .glob = arena_copy(m->arena, glob), .exact = exact };
-	m->set->stars += glob_stars(glob) + 1;
+	/* After a star what follows it may be tried at every place of the text. */
+	m->set->stars += glob_stars(glob) ? (glob_stars(glob) + 1) * (1 + glob.n / 8) : 1;
 	return true;
 }
 

@@ -56,8 +56,11 @@ size_t set_count(const struct set *set);
 enum value_kind set_key_kind(const struct set *set);
 /* The kind of the values that its items lead to, and the most octets of one. */
 enum value_kind set_value_kind(const struct set *set, uint32_t *max_out);
-/* Steps of one look with a key of n octets: 4, or what its patterns cost. */
+/* Steps of one look with a key of n octets: 4, or what its patterns cost; what regular expressions cost more
+ * is counted in set_memory. */
 uint64_t set_cost(const struct set *set, size_t n);
+/* The most that a look may cost with a key of at most n octets, regular expressions included. */
+uint64_t set_cost_max(const struct set *set, size_t n);
 /* Of a network set: the fewest bits that an IPv4 (true) or IPv6 network in it fixes; 128 when there is none. */
 unsigned set_narrowest(const struct set *set, bool four);
 
@@ -66,6 +69,10 @@ struct set_memory {
 	void *(*take)(size_t n, void *from);
 	void *from;
 	void *match, *context; /* kept between matches; NULL at first */
+	/* What regular expressions did: */
+	uint64_t cost; /* steps, beside what set_cost() says of a text and an expression */
+	size_t units, most, last;
+	bool given_up; /* one came to its bound: that is no match */
 };
 
 /* Is the key in it? *found: the value of the most exact item; NULL is allowed. memory: for patterns with

@@ -24,14 +24,27 @@ enum value_kind set_value_kind(const struct set *set, uint32_t *max)
 	return set->value_kind;
 }
 
-/* A regular expression: 10, and 1 for each 10 of its match units, counted as if all 10,000 were used. */
-#define REGEX_COST 1010
+size_t set_regex_units(size_t n)
+{
+	return n < 2500 ? 10000 : 4 * n;
+}
+
+/* Every label of a domain may be looked up, each with all that is behind it. */
+static uint64_t suffix_cost(const struct set *set, size_t n)
+{
+	return set->kind == SET_DOMAIN || set->kind == SET_ADDRESS ? n * n / 256 : 0;
+}
 
 uint64_t set_cost(const struct set *set, size_t n)
 {
 	if (set->kind == SET_PATTERN)
-		return set->stars * (1 + n / 64) + set->regexes * (REGEX_COST + n / 64);
-	return 4 + n / 64;
+		return set->stars * (1 + n / 64) + set->regexes * (n / 64);
+	return 4 + n / 64 + suffix_cost(set, n);
+}
+
+uint64_t set_cost_max(const struct set *set, size_t n)
+{
+	return set_cost(set, n) + set->regexes * (10 + set_regex_units(n) / 10);
 }
 
 unsigned set_narrowest(const struct set *set, bool four)

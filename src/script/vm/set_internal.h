@@ -37,7 +37,7 @@ struct set {
 	bool has_values;
 	enum value_kind value_kind;
 	uint32_t value_max;
-	uint64_t stars; /* of all globs, each plus one */
+	uint64_t stars; /* of all globs: what one costs for each 64 octets of a text */
 	uint64_t regexes;
 	unsigned narrowest[2]; /* IPv6, IPv4 */
 };
@@ -45,6 +45,8 @@ struct set {
 /* Compiles it; refuses back-references, look-around, recursion, callouts and verbs. */
 pcre2_code *set_regex_compile(slice regex, bool exact, struct arena *arena, struct error *error);
 bool set_regex_match(pcre2_code *code, slice text, struct set_memory *memory, slice *group);
+/* Match units that an expression may take over a text of n octets, and then is no match. */
+size_t set_regex_units(size_t n);
 struct ip set_number_key(int64_t n);
 
 #endif

@@ -2,9 +2,9 @@
 #include "base/octet.h"
 #include "script/vm/set_internal.h"
 
-#define MATCH_UNITS 10000
-#define HEAP_KIB    256
-#define REGEX_MAX   1024 /* octets of an expression */
+#define HEAP_KIB   256
+#define REGEX_MAX  1024 /* octets of an expression */
+#define REPEAT_MAX 1000 /* of {n}: what is repeated is scanned without being counted */
 
 static void regex_free(void *code)
 {
@@ -30,6 +30,20 @@ static const char *bad_group(slice rest)
 	return "recursion, conditions, callouts and references are not allowed";
 }
 
+/* "{n", "{n,m": a number in it above REPEAT_MAX. */
+static bool repeats_much(slice rest)
+{
+	unsigned n = 0;
+
+	for (size_t i = 1; i < rest.n && (octet_is(rest.p[i], OCTET_DIGIT) || rest.p[i] == ',');
+	     i++) {
+		n = rest.p[i] == ',' ? 0 : n * 10 + (unsigned)(rest.p[i] - '0');
+		if (n > REPEAT_MAX)
+			return true;
+	}
+	return false;
+}
+
 /* NULL: nothing in it that is not allowed. */
 static const char *bad_part(slice regex)
 {
@@ -43,8 +57,9 @@ static const char *bad_part(slice regex)
 			if (!in_class &&
 			    ((next >= '1' && next <= '9') || next == 'g' || next == 'k'))
 				return "back-references are not allowed";
-			if (next == 'Q' || next == 'C')
-				return "\\Q and \\C are not allowed";
+			/* Both would hide from here what the characters behind them begin. */
+			if (next == 'Q' || next == 'C' || next == 'c')
+				return "\\Q, \\C and \\c are not allowed";
 			i++;
 		} else if (in_class) {
 			in_class = c != ']';
@@ -55,6 +70,8 @@ static const char *bad_part(slice regex)
 										     : next == ']';
 		} else if (c == '(') {
 			bad = bad_group(slice_from(regex, i + 1));
+		} else if (c == '{' && repeats_much(slice_from(regex, i))) {
+			bad = "a repeat count is at most 1,000";
 		}
 		if (bad)
 			return bad;
@@ -79,7 +96,7 @@ pcre2_code *set_regex_compile(slice regex, bool exact, struct arena *arena, stru
 	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 	pcre2_set_parens_nest_limit(context, 32);
 	pcre2_code *code = pcre2_compile((PCRE2_SPTR)regex.p, regex.n,
-	    PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
+	    PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_AUTO_CALLOUT |
 		(exact ? 0 : PCRE2_CASELESS),
 	    &number, &at, context);
 	pcre2_compile_context_free(context);
@@ -107,6 +124,20 @@ static void give_back(void *p, void *memory)
 	(void)memory;
 }
 
+/*
+ * PCRE2's own match limit begins anew at every place of the text where a match might start, so it bounds
+ * nothing. Each item of the expression that is tried, and each octet that it went forward, is a unit here.
+ */
+static int count_unit(pcre2_callout_block *block, void *memory)
+{
+	struct set_memory *m = memory;
+	size_t moved = block->current_position > m->last ? block->current_position - m->last : 0;
+
+	m->last = block->current_position;
+	m->units += 1 + moved / 8;
+	return m->units > m->most ? PCRE2_ERROR_MATCHLIMIT : 0;
+}
+
 /* Made once for all matches of a run. */
 static bool prepare(struct set_memory *m)
 {
@@ -118,7 +149,7 @@ static bool prepare(struct set_memory *m)
 	m->context = pcre2_match_context_create(general);
 	if (!m->context)
 		return false;
-	pcre2_set_match_limit(m->context, MATCH_UNITS);
+	pcre2_set_callout(m->context, count_unit, m);
 	pcre2_set_heap_limit(m->context, HEAP_KIB);
 	pcre2_set_depth_limit(m->context, 1000);
 	m->match = pcre2_match_data_create(2, general);
@@ -129,7 +160,11 @@ bool set_regex_match(pcre2_code *code, slice text, struct set_memory *memory, sl
 {
 	if (!prepare(memory))
 		return false;
+	memory->most = set_regex_units(text.n);
+	memory->units = memory->last = 0;
 	int n = pcre2_match(code, (PCRE2_SPTR)text.p, text.n, 0, 0, memory->match, memory->context);
+	memory->cost += 10 + (memory->units < memory->most ? memory->units : memory->most) / 10;
+	memory->given_up |= n < 0 && n != PCRE2_ERROR_NOMATCH;
 	if (n < 0)
 		return false;
 	if (!group)

@@ -88,12 +88,32 @@ static uint32_t next_char(slice s, size_t *at, bool exact)
 	return c < 0x80 ? c : n > 0 ? u : 0x110000u + c;
 }
 
+/* ASCII letters and digits mean themselves in a glob; of those that are equal this many begin both. */
+static size_t plain_run(slice text, slice glob, bool exact)
+{
+	size_t most = text.n < glob.n ? text.n : glob.n, n = 0;
+
+	for (; n < most; n++) {
+		char c = glob.p[n], x = text.p[n];
+
+		if ((unsigned char)c >= 0x80 || c == '*' || c == '?' || c == '\\')
+			break;
+		if (exact ? c != x : octet_lower(c) != octet_lower(x))
+			break;
+	}
+	return n;
+}
+
 bool text_glob(slice text, slice glob, bool exact)
 {
 	size_t t = 0, g = 0, star = SIZE_MAX, back = 0;
 
 	/* After a star the shortest run is tried first; only the last star is ever tried again. */
 	for (;;) {
+		size_t same = plain_run(slice_from(text, t), slice_from(glob, g), exact);
+
+		t += same;
+		g += same;
 		if (g < glob.n && glob.p[g] == '*') {
 			star = ++g;
 			back = t;
@@ -121,6 +141,57 @@ bool text_glob(slice text, slice glob, bool exact)
 		t = back;
 		g = star;
 	}
+}
+
+slice text_cut(slice text, size_t max)
+{
+	if (text.n <= max)
+		return text;
+	while (max && ((unsigned char)text.p[max] & 0xC0) == 0x80)
+		max--;
+	return slice_head(text, max);
+}
+
+/* Octets of the character at the start; 0: it is none, or a control character (C0, DEL, C1). */
+static size_t clean_char(slice s)
+{
+	unsigned char c = (unsigned char)s.p[0];
+	ucs4_t u;
+
+	if (c < 0x80)
+		return c >= 0x20 && c != 0x7F;
+	int n = u8_mbtoucr(&u, (const uint8_t *)s.p, s.n);
+	return n > 0 && u >= 0xA0 ? (size_t)n : 0;
+}
+
+slice text_clean(slice text, size_t max, struct arena *arena)
+{
+	ucs4_t u;
+	size_t i = 0, n = 0;
+
+	text = text_cut(text, max);
+	while (i < text.n && clean_char(slice_from(text, i)))
+		i += clean_char(slice_from(text, i));
+	if (i == text.n)
+		return text;
+	char *out = arena_alloc(arena, 3 * text.n + 1);
+	for (i = 0; i < text.n;) {
+		slice rest = slice_from(text, i);
+		size_t one = clean_char(rest);
+		int any = u8_mbtoucr(&u, (const uint8_t *)rest.p, rest.n);
+
+		if (one) {
+			memcpy(out + n, rest.p, one);
+			n += one;
+		} else if (any > 0) {
+			out[n++] = '?';
+		} else {
+			memcpy(out + n, "\xEF\xBF\xBD", 3);
+			n += 3;
+		}
+		i += any > 0 ? (size_t)any : 1;
+	}
+	return text_cut((slice){ out, n }, max);
 }
 
 unsigned glob_stars(slice glob)

@@ -56,9 +56,14 @@ bool text_equal(slice a, slice b, bool exact);
 uint64_t text_hash(slice text);
 /* Adds the text folded, so that octets can be compared. */
 void text_fold(slice text, struct buf *out);
-/* Does the whole text match: '*' any run, '?' one character, '\' quotes. Takes at most time of
- * length × (stars + 1). */
+/* Does the whole text match: '*' any run, '?' one character, '\' quotes. Takes at most time of the length of the
+ * text × that of the glob; of the text alone without a star. */
 bool text_glob(slice text, slice glob, bool exact);
+/* The text as a program may see what a peer said: each control character a '?', what is no UTF-8 U+FFFD, at most
+ * max octets. A copy in the arena only where something is changed. */
+slice text_clean(slice text, size_t max, struct arena *arena);
+/* The first max octets, cut between characters. */
+slice text_cut(slice text, size_t max);
 /* Stars of a glob. */
 unsigned glob_stars(slice glob);
 

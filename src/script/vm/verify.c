@@ -88,6 +88,12 @@ static void charge(struct verifier *v, uint64_t steps)
 		v->now->steps = VM_STEPS_MAX;
 }
 
+static void charge_checks(struct verifier *v, uint64_t checks)
+{
+	checks += v->now->checks;
+	v->now->checks = checks > UINT32_MAX ? UINT32_MAX : (uint32_t)checks;
+}
+
 /* ---- the stack ---- */
 
 static struct limit *peek(struct verifier *v, unsigned from_top)
@@ -290,7 +296,7 @@ static bool do_find(struct verifier *v, const struct instruction *in)
 	const struct limit *l = peek(v, 0);
 	if (l->kind != VALUE_LIST && !fits(l, value_letter(set_key_kind(set))))
 		return bad(v, "looks for a value of another kind than the set's");
-	uint64_t one = set_cost(set, l->max);
+	uint64_t one = set_cost_max(set, l->max);
 	charge(v, l->kind == VALUE_LIST ? one * l->count : one);
 	return pop_kinds(v, "*") && push_kind(v, 'y');
 }
@@ -303,7 +309,7 @@ static bool do_lookup(struct verifier *v, const struct instruction *in)
 	found.kind = set_value_kind(set, &found.max);
 	if (!has(v, 1))
 		return false;
-	charge(v, set_cost(set, peek(v, 0)->max));
+	charge(v, set_cost_max(set, peek(v, 0)->max));
 	return pop_kinds(v, (char[]){ value_letter(set_key_kind(set)), '\0' }) && push(v, found);
 }
 
@@ -312,7 +318,7 @@ static bool do_extract(struct verifier *v, const struct instruction *in)
 	if (!has(v, 1))
 		return false;
 	uint32_t max = peek(v, 0)->max;
-	charge(v, set_cost(v->p->sets[in->a], max));
+	charge(v, set_cost_max(v->p->sets[in->a], max));
 	return pop_kinds(v, "t") && push(v, (struct limit){ .kind = VALUE_TEXT, .max = max });
 }
 
@@ -357,7 +363,7 @@ static bool do_call(struct verifier *v, const struct instruction *in)
 		charge(v, limit_cost(peek(v, in->b - 1 - i)));
 	}
 	charge(v, b->cost);
-	v->now->checks += b->check;
+	charge_checks(v, b->check);
 	v->now->depth = (uint16_t)(v->now->depth - in->b);
 	return push(v, (struct limit){ value_kind_of(b->result), b->max, b->count });
 }
@@ -368,7 +374,7 @@ static bool do_invoke(struct verifier *v, const struct instruction *in)
 	unsigned depth = v->now->depth + f->depth;
 
 	charge(v, f->steps);
-	v->now->checks += f->checks;
+	charge_checks(v, f->checks);
 	if (depth >= VM_STACK)
 		return bad(v, "the stack would be too deep");
 	v->depth = depth > v->depth ? (uint16_t)depth : v->depth;
@@ -494,7 +500,8 @@ static bool loop_end(struct verifier *v)
 
 	s->steps += body > VM_STEPS_MAX / (count + 1) ? VM_STEPS_MAX : body * count;
 	s->steps = s->steps > VM_STEPS_MAX ? VM_STEPS_MAX : s->steps;
-	s->checks += l->body_checks * (uint32_t)count;
+	uint64_t checks = s->checks + l->body_checks * count;
+	s->checks = checks > UINT32_MAX ? UINT32_MAX : (uint32_t)checks;
 	s->depth = (uint16_t)(s->depth - 2);
 	struct state **slot = &v->states[l->back + 1 - v->p->funcs[v->func].start];
 	if (*slot)

@@ -6,7 +6,8 @@
  *     enum vm_result r = vm_run(&vm, EVENT);
  *     if (r == VM_FAULT) log(vm.fault);
  *
- * vars are program->var_count values that the host owns and fills in; the program changes them. Everything
+ * vars are program->var_count values that the host owns and fills in by vm_set(), so that none is longer than was
+ * proved; the program changes them. Everything
  * that the run makes is in the arena, which must have room for limits.memory octets more; nothing is
  * allocated anywhere else. One vm is one run at a time, of one thread.
  */
@@ -27,7 +28,13 @@ struct vm_limits {
 };
 
 /* What is kept of a run: small, always on. */
-enum vm_trace_kind { VM_TRACE_MATCHED, VM_TRACE_CALLED, VM_TRACE_STOPPED, VM_TRACE_FAULT };
+enum vm_trace_kind {
+	VM_TRACE_MATCHED,
+	VM_TRACE_CALLED,
+	VM_TRACE_STOPPED,
+	VM_TRACE_FAULT,
+	VM_TRACE_GAVE_UP, /* a regular expression took all its units: no match */
+};
 
 struct vm_trace_entry {
 	enum vm_trace_kind kind;
@@ -75,6 +82,8 @@ enum vm_result vm_run(struct vm *vm, unsigned event);
 void *vm_take(struct vm *vm, size_t n);
 /* A copy of the text, cut to max octets between characters; false: no memory is left. */
 bool vm_text(struct vm *vm, slice text, size_t max, struct value *out);
+/* Cuts a text, or a list and its elements, to so many octets and elements; false: no memory is left. */
+bool vm_cut(struct vm *vm, struct value *v, size_t max, size_t count);
 /* Sets a variable as a program would: cut to its length and range. */
 void vm_set(struct vm *vm, uint32_t var, struct value value);
 /* Ends the program; the text is a literal or the arena's. Always false. */
@@ -84,8 +93,6 @@ struct deadline vm_check_deadline(const struct vm *vm);
 /* The value as text; false: no memory is left. */
 bool vm_show(struct vm *vm, const struct value *v, enum text_form form, struct value *out);
 
-/* The first max octets, cut between characters. */
-slice text_cut(slice text, size_t max);
 /* Steps of handling a value; both for values and for the largest that a program may see. */
 uint64_t value_cost(const struct value *v);
 
