@@ -101,7 +101,7 @@ static bool get_copies(slice *data, struct arena *arena, struct envelope *out)
 	for (size_t i = 0; i < out->recipient_count; i++)
 		if (!get_number(data, &out->recipients[i].copy) || out->recipients[i].copy > count)
 			return false;
-	return true;
+	return get_text(data, &out->facts) && (count > 0 || out->facts.n > 0);
 }
 
 bool envelope_decode(slice data, struct arena *arena, struct envelope *out)
