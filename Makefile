@@ -31,8 +31,9 @@ test-long:
 
 bench: release
 	@tools/install-packages build bench
-	@ninja -C build --quiet mime_speed spf_speed
+	@ninja -C build --quiet mime_speed policy_speed spf_speed
 	@build/mime_speed
+	@build/policy_speed
 	@build/spf_speed
 	@cc -O2 -o build/spf_peer bench/spf_peer.c -lspf2
 	@build/spf_peer

@@ -8,9 +8,9 @@
 #include "deliver/internal.h"
 #include "mail/mime.h"
 
-#define ENVELOPE_MEMORY (1u << 20) /* the decoded recipients */
-#define PARSE_MEMORY    (MIME_ARENA + (1u << 20))
-#define TOLD_MOST       4000 /* recipients in one answer */
+#define ENVELOPE_MEMORY (1u << 20)                 /* the decoded recipients */
+#define PARSE_MEMORY    (MIME_ARENA + (64u << 20)) /* edits of a header, folders looked for */
+#define TOLD_MOST       4000                       /* recipients in one answer */
 #define ANSWER_ROOM     (MESSAGE_MAX - 1024)
 #define FIELDS_OCTETS   (3 * sizeof(uint64_t)) /* of one recipient, without the text */
 
@@ -90,10 +90,7 @@ static void job_free(struct job *job)
 		free(job->tasks[i].why);
 	free(job->tasks);
 	buf_free(&job->record);
-	buf_free(&job->content);
-	buf_free(&job->summary_envelope);
-	buf_free(&job->structure);
-	buf_free(&job->body_structure);
+	parsed_free(&job->message);
 	arena_free(job->arena);
 	free(job);
 }
@@ -197,7 +194,7 @@ static size_t take_tasks(struct worker *w, struct task **tasks)
 	while (n < BATCH_MOST && (node = list_first(&group->tasks))) {
 		struct task *task = LIST_OF(node, struct task, link);
 
-		octets += task->job->content.n;
+		octets += task->job->message.content.n;
 		if (n > 0 && octets > BATCH_OCTETS)
 			break;
 		list_remove(node);

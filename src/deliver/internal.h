@@ -31,7 +31,14 @@ struct task {
 	size_t recipient;
 	bool before; /* done when the question came */
 	enum outcome outcome;
-	char *why; /* unless done */
+	char *why;     /* unless done */
+	slice mailbox; /* where it is now; empty: it was there before */
+	uint32_t uid;
+};
+
+/* A message as it goes to the store: with the line that delivery adds, and parsed. */
+struct parsed {
+	struct buf content, summary_envelope, structure, body_structure;
 };
 
 struct job {
@@ -46,7 +53,9 @@ struct job {
 	struct arena *arena;
 	struct buf record; /* the encoded envelope, from which the envelope borrows */
 	struct envelope envelope;
-	struct buf content, summary_envelope, structure, body_structure;
+	struct parsed message;
+	uint64_t
+	    copy; /* which one that is (queue/envelope.h): that of all recipients, or as it came */
 	struct task *tasks; /* one a recipient */
 	size_t left;        /* without an outcome */
 };
@@ -77,6 +86,23 @@ extern struct deliver_config deliver_config;
 enum outcome job_read(struct job *job, struct arena *arena, struct error *error);
 /* Stores n tasks of one account and settles each. */
 void tasks_store(struct worker *w, struct task **tasks, size_t n);
+
+/* copy.c: room for a message of so many octets behind the line that delivery adds, which is written; and what follows
+ * when the message is there. */
+void copy_begin(const struct job *job, uint64_t octets, struct parsed *out);
+void copy_summarize(struct parsed *p, struct arena *arena);
+/* The whole message, parsed, with the copy's changes of its header; message is as it came, without the line
+ * that delivery adds. Works in the arena. */
+void copy_render(
+    const struct job *job, uint64_t copy, slice message, struct arena *arena, struct parsed *out);
+void parsed_free(struct parsed *p);
+/* Does the copy's message differ from what came? */
+bool copy_differs(const struct job *job, uint64_t copy);
+/* The change of this kind that counts, the last one; NULL: there is none. */
+const struct envelope_change *copy_find(
+    const struct job *job, uint64_t copy, enum envelope_change_kind kind);
+/* The message that came, without the line that delivery adds; only where job->copy is 0. */
+slice job_message(const struct job *job);
 
 /* For store.c: the lowest segment of which nothing may be forgotten. */
 uint64_t deliver_low(void);

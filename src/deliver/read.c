@@ -6,12 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "mail/summary.h"
-
-#define PATH_ROOM     4096
-#define SUMMARY_MOST  (1u << 20)                /* octets of an ENVELOPE or a BODYSTRUCTURE */
-#define RETURN_PATH   "Return-Path: <%.*s>\r\n" /* RFC 5321 §4.4 */
-#define RETURN_OCTETS 20
+#define PATH_ROOM 4096
 
 static int try_open(const struct job *job, const char *ending, char *path)
 {
@@ -47,28 +42,36 @@ static bool read_envelope(struct job *job, struct error *error)
 	    error_plain(error, FAULT_LOCAL, "the envelope has no recipients");
 }
 
-/* The message with the line that delivery adds, in one piece. */
-static bool read_content(const struct segment_file *file, const struct record_head *head,
-    struct job *job, struct error *error)
+/* The copy that all recipients get; 0: as it came, or they get different ones. */
+static uint64_t common_copy(const struct job *job)
 {
-	slice sender = job->envelope.sender;
+	const struct envelope *e = &job->envelope;
 
-	buf_init(&job->content, RETURN_OCTETS + sender.n + (size_t)head->message_octets);
-	buf_addf(&job->content, RETURN_PATH, SLICE_ARG(sender));
-	return record_read_message(file, head, &job->content, error);
+	for (size_t i = 1; i < e->recipient_count; i++)
+		if (e->recipients[i].copy != e->recipients[0].copy)
+			return 0;
+	return e->recipients[0].copy;
 }
 
-static void summarize(struct job *job, struct arena *arena)
+static bool read_message(const struct segment_file *file, const struct record_head *head,
+    struct job *job, struct arena *arena, struct error *error)
 {
-	struct mime mime;
+	struct parsed *p = &job->message;
 
-	buf_init(&job->summary_envelope, SUMMARY_MOST);
-	buf_init(&job->structure, SUMMARY_MOST);
-	buf_init(&job->body_structure, SUMMARY_MOST);
-	mime_parse(buf_slice(&job->content), arena, &mime);
-	summary_write(&mime, &job->summary_envelope, &job->structure);
-	structure_strip(buf_slice(&job->structure), &job->body_structure);
-	arena_reset(arena);
+	copy_begin(job, head->message_octets, p);
+	if (!record_read_message(file, head, &p->content, error))
+		return false;
+	job->copy = common_copy(job);
+	if (copy_differs(job, job->copy)) {
+		struct parsed changed = { 0 };
+
+		copy_render(job, job->copy, job_message(job), arena, &changed);
+		parsed_free(p);
+		*p = changed;
+	} else {
+		copy_summarize(p, arena);
+	}
+	return true;
 }
 
 /* Names the file, and what a postmaster should do about a record in it that does not read. */
@@ -82,14 +85,14 @@ static void explain(const char *path, struct error *error)
 	    path, cause.why);
 }
 
-static bool read_record(int fd, struct job *job, struct error *error)
+static bool read_record(int fd, struct job *job, struct arena *arena, struct error *error)
 {
 	struct segment_file file;
 	struct record_head head;
 
 	return segment_file_open(fd, job->segment, &file, error) &&
 	    record_read_head(&file, job->place, &head, &job->record, error) &&
-	    read_envelope(job, error) && read_content(&file, &head, job, error);
+	    read_envelope(job, error) && read_message(&file, &head, job, arena, error);
 }
 
 enum outcome job_read(struct job *job, struct arena *arena, struct error *error)
@@ -99,12 +102,11 @@ enum outcome job_read(struct job *job, struct arena *arena, struct error *error)
 
 	if (fd < 0)
 		return error->temporary ? OUTCOME_LATER : OUTCOME_HOLD;
-	bool whole = read_record(fd, job, error);
+	bool whole = read_record(fd, job, arena, error);
 	close(fd);
 	if (!whole && !error->temporary)
 		explain(path, error);
 	if (!whole)
 		return error->temporary ? OUTCOME_LATER : OUTCOME_HOLD;
-	summarize(job, arena);
 	return OUTCOME_DONE;
 }

@@ -1,6 +1,7 @@
 /* From a parsed message to the accounts of its recipients. */
 #include "deliver/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "directory/quota.h"
 #include "proc/shared.h"
 #include "proc/stats.h"
+#include "trace/trace.h"
 
 static uint64_t account_of(const struct task *task)
 {
@@ -67,7 +69,7 @@ static void say_changed(const struct store_notice *notices, size_t n)
 	}
 }
 
-static void settle_stored(struct task *task, const struct store_result *result)
+static void settle_stored(struct task *task, const struct store_result *result, slice mailbox)
 {
 	const struct job *job = task->job;
 
@@ -79,24 +81,105 @@ static void settle_stored(struct task *task, const struct store_result *result)
 	if (result->outcome != STORE_STORED)
 		return;
 	stats_count(STAT_DELIVERED, 1);
+	task->uid = result->uid;
+	task->mailbox = mailbox;
 	log_info("delivered", kv_str("q", job->id), kv_num("account", (int64_t)account_of(task)),
 	    kv_num("mailbox", result->mailbox), kv_num("uid", result->uid),
 	    kv_num("ms", (clock_wall_us() - job->envelope.arrived_us) / 1000));
 }
 
-static struct store_message message_of(const struct task *task)
+static uint64_t copy_of(const struct task *task)
+{
+	return task->job->envelope.recipients[task->recipient].copy;
+}
+
+/* ---- folder and flags that the policy wants ---- */
+
+/* The mailbox is there, or is made; else the mail goes to INBOX, which is told. */
+static slice folder_of(struct worker *w, const struct task *task)
+{
+	const struct envelope_change *c = copy_find(task->job, copy_of(task), CHANGE_FOLDER);
+	int64_t account = (int64_t)account_of(task), made;
+	struct store_mailbox mailbox;
+	struct error error;
+
+	if (!c)
+		return SLICE("INBOX");
+	switch (store_mailbox_find(w->store, account, c->name, w->arena, &mailbox, &error)) {
+	case STORE_FOUND:
+		return c->name;
+	case STORE_ABSENT:
+		if (store_mailbox_create(w->store, account, c->name, SLICE(""), &made, &error))
+			return c->name;
+		break;
+	case STORE_FAILED:
+		break;
+	}
+	log_warn("folder.unusable", kv_str("q", task->job->id), kv_num("account", account),
+	    kv_text("folder", c->name), kv_why(&error));
+	return SLICE("INBOX");
+}
+
+static int64_t flag_of(struct worker *w, const struct task *task, slice name)
+{
+	static const struct {
+		const char *name;
+		int64_t flag;
+	} system[] = { { "\\Seen", STORE_SEEN }, { "\\Answered", STORE_ANSWERED },
+		{ "\\Flagged", STORE_FLAGGED }, { "\\Deleted", STORE_DELETED },
+		{ "\\Draft", STORE_DRAFT } };
+	struct error error;
+	int bit;
+
+	for (size_t i = 0; i < sizeof system / sizeof system[0]; i++)
+		if (slice_eq_nocase(name, slice_of(system[i].name)))
+			return system[i].flag;
+	if (store_find_keyword(w->store, (int64_t)account_of(task), name, true, &bit, &error) ==
+	    STORE_FOUND)
+		return INT64_C(1) << bit;
+	log_warn(
+	    "flag.unusable", kv_str("q", task->job->id), kv_text("flag", name), kv_why(&error));
+	return 0;
+}
+
+static int64_t flags_of(struct worker *w, const struct task *task)
+{
+	uint64_t copy = copy_of(task);
+	int64_t flags = 0;
+
+	if (!copy)
+		return 0;
+	const struct envelope_copy *c = &task->job->envelope.copies[copy - 1];
+	for (size_t i = 0; i < c->count; i++)
+		if (c->changes[i].kind == CHANGE_FLAG)
+			flags |= flag_of(w, task, c->changes[i].name);
+	return flags;
+}
+
+/* ---- storing ---- */
+
+/* own: room for a copy that differs from the job's. */
+static struct store_message message_of(
+    struct worker *w, const struct task *task, struct parsed *own)
 {
 	const struct job *job = task->job;
+	const struct parsed *p = &job->message;
+	uint64_t copy = copy_of(task);
 
+	if (copy != job->copy && copy_differs(job, copy)) {
+		copy_render(job, copy, job_message(job), w->arena, own);
+		p = own;
+	}
 	return (struct store_message){ .segment = (int64_t)job->segment,
 		.place = (int64_t)job->place,
 		.recipient = (int64_t)task->recipient,
-		.mailbox = SLICE("INBOX"),
-		.content = buf_slice(&job->content),
+		.mailbox = folder_of(w, task),
+		.content = buf_slice(&p->content),
 		.received_us = job->envelope.arrived_us,
-		.envelope = buf_slice(&job->summary_envelope),
-		.structure = buf_slice(&job->body_structure),
-		.bodystructure = buf_slice(&job->structure) };
+		.envelope = buf_slice(&p->summary_envelope),
+		.structure = buf_slice(&p->body_structure),
+		.bodystructure = buf_slice(&p->structure),
+		.flags = flags_of(w, task) };
 }
 
 /* One transaction. false: nothing was stored. */
@@ -105,16 +188,21 @@ static bool store_together(struct worker *w, struct task **tasks, size_t n, stru
 	struct store_message messages[BATCH_MOST];
 	struct store_result results[BATCH_MOST];
 	struct store_notice notices[BATCH_MOST];
+	struct parsed own[BATCH_MOST] = { 0 };
 	uint64_t account = account_of(tasks[0]);
 	size_t notice_count;
 
 	for (size_t i = 0; i < n; i++)
-		messages[i] = message_of(tasks[i]);
-	if (!store_deliver(w->store, (int64_t)account, messages, n, (int64_t)deliver_low(), results,
-		notices, &notice_count, error))
+		messages[i] = message_of(w, tasks[i], &own[i]);
+	bool ok = store_deliver(w->store, (int64_t)account, messages, n, (int64_t)deliver_low(),
+	    results, notices, &notice_count, error);
+	for (size_t i = 0; i < n; i++)
+		parsed_free(&own[i]);
+	arena_reset(w->arena);
+	if (!ok)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		settle_stored(tasks[i], &results[i]);
+		settle_stored(tasks[i], &results[i], messages[i].mailbox);
 	upkeep_mark(account);
 	say_changed(notices, notice_count);
 	return true;
@@ -159,16 +247,71 @@ static void tell_quota(struct worker *w, const struct account *account)
 		quota_tell(account->id, account->quota, used);
 }
 
-void tasks_store(struct worker *w, struct task **tasks, size_t n)
+/* What the policy has put aside stays in the spool; how many are left. */
+static size_t hold_quarantined(struct task **tasks, size_t n)
 {
+	size_t left = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct envelope_change *c =
+		    copy_find(tasks[i]->job, copy_of(tasks[i]), CHANGE_QUARANTINE);
+		char why[300];
+
+		if (!c) {
+			tasks[left++] = tasks[i];
+			continue;
+		}
+		snprintf(why, sizeof why, "in quarantine: %.*s",
+		    (int)(c->name.n < 250 ? c->name.n : 250), c->name.p);
+		settle(tasks[i], OUTCOME_HOLD, why);
+	}
+	return left;
+}
+
+/* For whoever asks what became of it. */
+static void note_outcome(const struct task *task)
+{
+	const struct job *job = task->job;
+	slice to = job->envelope.recipients[task->recipient].address;
+	struct trace_id id = {
+		.session = job->envelope.session, .segment = job->segment, .place = job->place
+	};
+	struct trace trace;
+
+	if (!trace_is_on() || (task->outcome == OUTCOME_DONE && !task->mailbox.n))
+		return;
+	trace_begin(&trace);
+	if (task->outcome == OUTCOME_DONE)
+		TRACE(&trace, TRACE_DELIVERED, task->uid, to, task->mailbox);
+	else
+		TRACE(&trace, task->outcome == OUTCOME_LATER ? TRACE_WAITS : TRACE_HELD, 0, to,
+		    slice_of(task->why));
+	trace_write(&id, &trace);
+	trace_free(&trace);
+}
+
+static void store_and_settle(struct worker *w, struct task **all, size_t n)
+{
+	struct task *tasks[BATCH_MOST];
 	struct account account;
 	enum outcome outcome;
 	struct error error;
 
+	memcpy(tasks, all, n * sizeof *tasks);
+	n = hold_quarantined(tasks, n);
+	if (n == 0)
+		return;
 	if (!account_is_there(w, account_of(tasks[0]), &account, &outcome, &error)) {
 		settle_all(tasks, n, outcome, error.why);
 		return;
 	}
 	store_all(w, tasks, n);
 	tell_quota(w, &account);
+}
+
+void tasks_store(struct worker *w, struct task **tasks, size_t n)
+{
+	store_and_settle(w, tasks, n);
+	for (size_t i = 0; i < n; i++)
+		note_outcome(tasks[i]);
 }

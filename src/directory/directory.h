@@ -186,6 +186,23 @@ bool directory_rule_change(
     struct directory *dir, const struct directory_rule *rule, struct error *error);
 bool directory_rule_remove(struct directory *dir, int64_t id, struct error *error);
 
+/* A version of the policy; numbers grow, and the highest is active. */
+struct directory_policy {
+	int64_t number, made_us;
+	slice who, why;
+	slice name;   /* of its first file; empty: from here on there is none */
+	slice bundle; /* its files (policy/files.h); not in lists */
+};
+/* Gives it the next number, and the time. */
+bool directory_policy_add(
+    struct directory *dir, struct directory_policy *policy, struct error *error);
+/* The last first, in the arena. */
+bool directory_policy_list(struct directory *dir, struct arena *arena,
+    struct directory_policy **rows_out, size_t *count_out, struct error *error);
+/* The version of this number, or (0) the active one; in the arena. FAULT_ABSENT: there is none. */
+bool directory_policy_read(struct directory *dir, int64_t number, struct arena *arena,
+    struct directory_policy *policy_out, struct error *error);
+
 /* Never DIRECTORY_NO_ACCOUNT. */
 enum directory_answer directory_find_domain(
     struct directory *dir, slice name, struct domain *domain_out, struct error *error);

@@ -27,6 +27,10 @@ static const struct db_table tables[] = {
 	/* Who may log in as another: other may as account. */
 	{ "delegate", .key = "account, other",
 	    .columns = { { "account", DB_ID }, { "other", DB_ID } } },
+	/* Versions of the policy, the highest number is active; bundle: policy/files.h, empty: none. */
+	{ "policy", .key = "number", .rowid = "number",
+	    .columns = { { "number", DB_ID }, { "made", DB_TIME }, { "who", DB_TEXT },
+		{ "why", DB_TEXT }, { "name", DB_TEXT }, { "bundle", DB_BYTES } } },
 	/* The last id given out in each table, so that none is used again after a removal. */
 	{ "serial", .key = "name", .columns = { { "name", DB_TEXT }, { "last", DB_ID } } },
 };
@@ -53,6 +57,7 @@ static const struct db_migration migrations[] = {
 	{ .version = 3, .table = "alias", .column = { "senders", DB_NUMBER } },
 	{ .version = 4, .create = &tables[5] },
 	{ .version = 4, .sql = "CREATE INDEX delegate_other ON delegate(other)" },
+	{ .version = 5, .create = &tables[6] },
 };
 
 /* An account's quota: its own, or (0) its domain's. */
@@ -63,6 +68,8 @@ static const struct db_migration migrations[] = {
 #define RULE_LIMITS                                                                                \
 	"max_connections, time_interval, max_interval_connections, peer_max_connections, "         \
 	"peer_time_interval, peer_max_interval_connections"
+
+#define POLICY_COLUMNS "SELECT number, made, who, why, name, bundle FROM policy"
 
 static const struct db_query queries[Q_COUNT] = {
 	[Q_SERIAL_ADD] = { "serial_add",
@@ -168,13 +175,19 @@ static const struct db_query queries[Q_COUNT] = {
 	    "JOIN account a ON a.id = t.account JOIN domain ad ON ad.id = a.domain "
 	    "JOIN account o ON o.id = t.other JOIN domain od ON od.id = o.domain "
 	    "WHERE t.account = ?1 OR ?1 = 0 ORDER BY ad.name, a.folded, od.name, o.folded" },
+	[Q_POLICY_ADD] = { "policy_add",
+	    "INSERT INTO policy(number, made, who, why, name, bundle) VALUES (?1, ?2, ?3, ?4, ?5, ?6)" },
+	[Q_POLICY_LIST] = { "policy_list",
+	    "SELECT number, made, who, why, name FROM policy ORDER BY number DESC" },
+	[Q_POLICY_ACTIVE] = { "policy_active", POLICY_COLUMNS " ORDER BY number DESC LIMIT 1" },
+	[Q_POLICY_READ] = { "policy_read", POLICY_COLUMNS " WHERE number = ?1" },
 	[Q_DELEGATE_DROP] = { "delegate_drop",
 	    "DELETE FROM delegate WHERE account = ?1 OR other = ?1" },
 };
 
 const struct db_program directory_program = {
 	.name = "directory",
-	.version = 4,
+	.version = 5,
 	.tables = tables,
 	.table_count = sizeof(tables) / sizeof(tables[0]),
 	.indexes = indexes,

@@ -39,7 +39,29 @@ static void print(void *any, uint64_t status, slice text)
 	fflush(out);
 }
 
-int client_command(const char *conf_path, int argc, char **argv, slice secret)
+/* with: a descriptor that goes along; -1: none. */
+static bool send_command(int fd, const struct message *m, int with)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { { 0 } };
+	struct iovec part = { m->data.p, m->data.n };
+	struct msghdr head = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (with >= 0) {
+		head.msg_control = control.room;
+		head.msg_controllen = sizeof control.room;
+		struct cmsghdr *c = CMSG_FIRSTHDR(&head);
+		*c = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN(sizeof with) };
+		memcpy(CMSG_DATA(c), &with, sizeof with);
+	}
+	return sendmsg(fd, &head, MSG_NOSIGNAL) >= 0;
+}
+
+static int command(const char *conf_path, int argc, char **argv, slice secret, int with)
 {
 	struct conf_origin origin;
 	struct conf conf;
@@ -57,7 +79,7 @@ int client_command(const char *conf_path, int argc, char **argv, slice secret)
 	for (int i = 0; i < argc; i++)
 		message_put_text(&m, slice_of(argv[i]));
 	message_put_text(&m, secret);
-	bool answered = send(fd, m.data.p, m.data.n, MSG_NOSIGNAL) >= 0;
+	bool answered = send_command(fd, &m, with);
 	explicit_bzero(m.data.p, m.data.n);
 	message_free(&m);
 	answered = answered && answer_receive(fd, ANSWER_MS, print, &any, &status);
@@ -68,4 +90,14 @@ int client_command(const char *conf_path, int argc, char **argv, slice secret)
 		return 1;
 	}
 	return (int)status;
+}
+
+int client_command(const char *conf_path, int argc, char **argv, slice secret)
+{
+	return command(conf_path, argc, argv, secret, -1);
+}
+
+int client_command_file(const char *conf_path, int argc, char **argv, int fd)
+{
+	return command(conf_path, argc, argv, (slice){ 0 }, fd);
 }

@@ -19,8 +19,8 @@ struct command {
 };
 
 extern const struct command command_serve, command_status, command_config, command_domain,
-    command_account, command_alias, command_access, command_kerberos, command_tls, command_dns,
-    command_spf, command_role;
+    command_account, command_alias, command_access, command_policy, command_kerberos, command_tls,
+    command_dns, command_spf, command_trace, command_role;
 
 /* Prints a command's help for --help anywhere (true), else false. */
 bool command_help(const struct command *c, int argc, char **argv);
@@ -38,5 +38,7 @@ bool command_conf(const char *path, struct conf *conf_out, struct conf_origin *o
 /* client.c: sends the words to the running server's control role, prints what it answers; the exit
  * status. A password for it is read from standard input when `secret` is set. */
 int client_command(const char *conf_path, int argc, char **argv, slice secret);
+/* The same, with a file that goes along: a descriptor, which stays the caller's. */
+int client_command_file(const char *conf_path, int argc, char **argv, int fd);
 
 #endif

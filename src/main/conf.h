@@ -70,6 +70,9 @@ struct conf {
 	const char *auth_certificates; /* "no", "email", "upn" */
 	const char *dns_servers, *dns_stub_zones, *dns_insecure_zones, *dns_trust_anchor;
 	int64_t dns_timeout_ms;
+	int64_t trace_days;
+	const char *policy_on_error; /* "tmpreject", "reject", "accept" */
+	int64_t policy_deadline_ms, policy_check_ms;
 	const char *kerberos_keytab; /* files, with line feeds between them; "": none */
 	const char *kerberos_rc4;    /* "no", "warn", "yes" */
 	const char *kerberos_layer;  /* "no", "integrity", "confidentiality" */

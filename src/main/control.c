@@ -43,6 +43,7 @@ static bool domain_add(struct work *w)
 	if (!directory_domain_add(w->dir, w->request->words[2], &id, &w->error))
 		return false;
 	buf_addf(w->out, "domain %.*s added\n", SLICE_ARG(w->request->words[2]));
+	policy_tell(w);
 	return true;
 }
 
@@ -82,6 +83,7 @@ static bool domain_remove(struct work *w)
 	if (!directory_domain_remove(w->dir, w->request->words[2], &w->error))
 		return false;
 	buf_addf(w->out, "domain %.*s removed\n", SLICE_ARG(w->request->words[2]));
+	policy_tell(w);
 	return true;
 }
 
@@ -522,6 +524,13 @@ static const struct {
 	{ "access", "list", access_list, false },
 	{ "access", "remove", access_remove, true },
 	{ "access", "test", access_test, false },
+	{ "policy", "activate", policy_activate, true },
+	{ "policy", "deactivate", policy_deactivate, true },
+	{ "policy", "history", policy_history, false },
+	{ "policy", "rollback", policy_rollback, true },
+	{ "policy", "show", policy_show, false },
+	{ "trace", "show", trace_show, false },
+	{ "trace", "forget", trace_forget_address, true },
 	{ "status", NULL, status, false },
 };
 

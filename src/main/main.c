@@ -22,8 +22,9 @@ static const struct command command_version = { "version", "print the version",
 	"usage: hauberk version\n", run_version };
 
 static const struct command *const commands[] = { &command_serve, &command_status, &command_config,
-	&command_domain, &command_account, &command_alias, &command_access, &command_kerberos,
-	&command_tls, &command_dns, &command_spf, &command_version };
+	&command_domain, &command_account, &command_alias, &command_access, &command_policy,
+	&command_kerberos, &command_tls, &command_dns, &command_spf, &command_trace,
+	&command_version };
 
 static void usage(FILE *out)
 {

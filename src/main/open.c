@@ -115,6 +115,7 @@ bool open_state(
 		{ "/auth", 0700, auth, users->roles[ROLE_AUTH].gid },
 		{ "/spool", 0750, 0, users->spool },
 		{ "/accounts", 02770, 0, users->mail },
+		{ "/trace", 02770, 0, users->trace },
 	};
 	char path[4096];
 

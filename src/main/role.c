@@ -19,6 +19,7 @@
 #include "net/access.h"
 #include "proc/shared.h"
 #include "proc/stats.h"
+#include "trace/trace.h"
 
 #define MAIN_FD      3
 #define START_MS     30000
@@ -357,3 +358,10 @@ static int run(int argc, char **argv)
 }
 
 const struct command command_role = { "role", "", "", run };
+
+void role_trace(struct role_start *of)
+{
+	const char *process = arena_printf(of->arena, "%s.%d", role_name(of->role), of->instance);
+
+	trace_open(role_path(of, "trace"), process, (int)of->conf.trace_days);
+}

@@ -58,14 +58,44 @@ static bool permitted(int fd)
 	return false;
 }
 
+static unsigned uid_of(int fd)
+{
+	struct ucred who = { 0 };
+	socklen_t length = sizeof who;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) < 0 ? (unsigned)-1 : who.uid;
+}
+
+/* At most one descriptor may come along. */
+static ssize_t receive(int fd, char *buffer, int *file_out)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = { buffer, MESSAGE_MAX };
+	struct msghdr head = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof control.room };
+	ssize_t n = recvmsg(fd, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&head) : NULL;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(file_out, CMSG_DATA(c), sizeof *file_out);
+	return n;
+}
+
 static bool read_request(int fd, char *buffer, struct command_request *request)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	struct channel_head head;
 
+	request->file = -1;
+	request->uid = uid_of(fd);
 	if (poll(&p, 1, REQUEST_MS) != 1)
 		return false;
-	ssize_t n = recv(fd, buffer, MESSAGE_MAX, MSG_DONTWAIT);
+	ssize_t n = receive(fd, buffer, &request->file);
 	if (n < (ssize_t)sizeof head)
 		return false;
 	memcpy(&head, buffer, sizeof head);
@@ -148,6 +178,8 @@ static void serve_command(int fd, char *buffer)
 	} else {
 		l->status = (uint64_t)control_command(directory, &request, &l->text);
 	}
+	if (request.file > 0)
+		close(request.file);
 	explicit_bzero(buffer, MESSAGE_MAX);
 	if (l->text.full) {
 		buf_clear(&l->text);
@@ -168,6 +200,7 @@ static void *serve(void *nothing)
 
 		if (poll(&p, 1, HEAL_MS) == 0) {
 			(void)directory_heal(directory, &later);
+			control_expire();
 			continue;
 		}
 		int fd = accept4(control_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -192,7 +225,9 @@ static bool start_control(struct role_start *start, struct error *error)
 	admin_group = group ? group->gr_gid : 0;
 	ask_init(start->peers);
 	control_init(start->peers);
-	sandbox_control(&sandbox, role_path(start, "directory"), start->conf.run_dir);
+	control_trace(role_path(start, "trace"), (int)start->conf.trace_days);
+	sandbox_control(&sandbox, role_path(start, "directory"), start->conf.run_dir,
+	    role_path(start, "trace"));
 	if (!sandbox_lock(&sandbox, error))
 		return false;
 	if (pthread_create(&thread, NULL, serve, NULL))
@@ -209,6 +244,11 @@ static void added(void *context, enum role role, int instance)
 	if (role != ROLE_SMTP && role != ROLE_IMAP)
 		return;
 	message_begin(&m, MESSAGE_ACCESS);
+	peers_tell(start->peers, role, instance, &m, -1);
+	message_free(&m);
+	if (role != ROLE_SMTP)
+		return;
+	message_begin(&m, MESSAGE_POLICY);
 	peers_tell(start->peers, role, instance, &m, -1);
 	message_free(&m);
 }

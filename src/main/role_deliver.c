@@ -19,7 +19,9 @@ static bool start_deliver(struct role_start *start, struct error *error)
 
 	if (!deliver_open(&config, error))
 		return false;
-	sandbox_deliver(&sandbox, config.spool, config.accounts, role_path(start, "directory"));
+	sandbox_deliver(&sandbox, config.spool, config.accounts, role_path(start, "directory"),
+	    role_path(start, "trace"));
+	role_trace(start);
 	if (!sandbox_lock(&sandbox, error))
 		return false;
 	deliver_start();

@@ -9,6 +9,7 @@
 #include "main/role_sessions.h"
 #include "main/role_tls.h"
 #include "net/ask.h"
+#include "policy/policy.h"
 #include "smtp/smtp.h"
 #include "vault/sasl.h"
 
@@ -16,11 +17,13 @@
 
 static struct smtp_conf conf;
 static struct listener listeners[CONF_LISTENERS];
+static struct dns *dns; /* NULL: none could be opened */
 
 /* What was handed over for a commit is committed before the process ends. */
 static void ended(void)
 {
 	spool_stop(conf.spool);
+	policy_stop();
 }
 
 static enum smtp_policy policy_of(const char *word)
@@ -28,6 +31,20 @@ static enum smtp_policy policy_of(const char *word)
 	return strcmp(word, "anybody") == 0 ? SMTP_ANYBODY
 	    : strcmp(word, "users") == 0    ? SMTP_USERS
 					    : SMTP_NOBODY;
+}
+
+/* Without a resolver, mail is received all the same, and checks that ask it have no answer. */
+static void prepare_dns(const struct conf *c)
+{
+	struct dns_settings settings = { .servers = slice_of(c->dns_servers),
+		.stub_zones = slice_of(c->dns_stub_zones),
+		.insecure_zones = slice_of(c->dns_insecure_zones),
+		.trust_anchor = c->dns_trust_anchor };
+	struct error error;
+
+	dns = dns_open(&settings, &error);
+	if (!dns)
+		log_warn("dns.none", kv_why(&error));
 }
 
 static bool prepare(struct role_start *start, struct error *error)
@@ -57,9 +74,35 @@ static bool prepare(struct role_start *start, struct error *error)
 		return false;
 	if (!role_login_start(c, error))
 		return false;
+	prepare_dns(c);
 	smtp_init(&conf);
-	sandbox_smtp(&sandbox, own, role_path(start, "directory"));
+	sandbox_smtp(&sandbox, own, role_path(start, "directory"), role_path(start, "trace"),
+	    dns ? c->dns_trust_anchor : "");
 	return sandbox_lock(&sandbox, error);
+}
+
+static enum policy_action on_error(const char *word)
+{
+	return strcmp(word, "accept") == 0 ? POLICY_NONE
+	    : strcmp(word, "reject") == 0  ? POLICY_REJECT
+					   : POLICY_TMPREJECT;
+}
+
+static void start_policy(struct role_start *start)
+{
+	const struct conf *c = &start->conf;
+	struct policy_settings settings = { .directory = conf.directory,
+		.trusted = c->smtp_relay_from,
+		.hostname = c->hostname,
+		.on_error = on_error(c->policy_on_error),
+		.deadline_ms = c->policy_deadline_ms,
+		.check_ms = c->policy_check_ms,
+		.dns = dns };
+
+	if (dns)
+		dns_start(dns);
+	role_trace(start);
+	policy_start(&settings);
 }
 
 static bool start_smtp(struct role_start *start, struct error *error)
@@ -76,6 +119,7 @@ static bool start_smtp(struct role_start *start, struct error *error)
 	if (!role_tls_start(start, listeners, n, error) || !prepare(start, error))
 		return false;
 	access_rules_start(start);
+	start_policy(start);
 	spool_start(conf.spool);
 	spool_reconnect(conf.spool);
 	struct role_sessions sessions = {
@@ -92,7 +136,14 @@ static void added(void *context, enum role role, int instance)
 		spool_reconnect(conf.spool);
 }
 
+static void take_policy(struct call *call)
+{
+	policy_reload();
+	call_end(call);
+}
+
 static const struct service services[] = {
+	{ MESSAGE_POLICY, ROLE_BIT(ROLE_CONTROL), take_policy },
 	{ MESSAGE_ACCESS, ROLE_BIT(ROLE_CONTROL), access_rules_take },
 };
 static const size_t service_count = sizeof services / sizeof services[0];

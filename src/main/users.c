@@ -45,6 +45,7 @@ bool users_find(bool separate, struct users *out, struct error *error)
 	    (find_group("hauberk-directory", &out->directory, error) &&
 		find_group("hauberk-spool", &out->spool, error) &&
 		find_group("hauberk-mail", &out->mail, error) &&
+		find_group("hauberk-trace", &out->trace, error) &&
 		find_group("hauberk-admin", &out->admin, error));
 }
 

@@ -5,6 +5,7 @@
  *     hauberk-auth     owns auth/
  *     hauberk-smtp     writes spool/            group hauberk-spool (queue, deliver)
  *     hauberk-deliver  writes accounts/         group hauberk-mail (imap)
+ *     group hauberk-trace: smtp and deliver write traces, control reads them
  *     group hauberk-admin may use the socket for commands
  *
  * packaging/sysusers.conf makes them. Without root there are none: every role is the user who started
@@ -25,7 +26,7 @@ struct users {
 		uid_t uid;
 		gid_t gid;
 	} roles[ROLE_COUNT];
-	gid_t directory, spool, mail, admin;
+	gid_t directory, spool, mail, trace, admin;
 };
 
 /* Looks all of them up; an error names the first that is missing and what makes it. */

@@ -158,6 +158,8 @@ bool session_receive(struct session_private *p);
 bool session_ready(struct session_private *p);
 /* Can the reactor's thread do the next frame, or the rest of the handshake? */
 bool session_quick(struct session_private *p);
+/* Must its greeting wait for a worker? */
+bool session_opens_slowly(const struct session_private *p);
 
 /* Calls the protocol's `closed`, once; afterwards only net/ knows the session. */
 void session_forget(struct session_private *p);

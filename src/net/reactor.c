@@ -144,7 +144,7 @@ static void admit(struct reactor *r, struct session_private *p)
 
 	if (verdict.answer != ACCESS_ADMITTED)
 		turn_away(r, p, verdict);
-	else if (p->phase != PHASE_OPEN || run_here(r, p))
+	else if (p->phase != PHASE_OPEN || session_opens_slowly(p) || run_here(r, p))
 		settle(r, p); /* a handshake begins when the client's hello is there */
 }
 
@@ -521,7 +521,8 @@ static void settle(struct reactor *r, struct session_private *p)
 		hand_over(p);
 		return;
 	}
-	if (p->phase == PHASE_RESUME || (p->phase == PHASE_FRAMES && session_ready(p))) {
+	if (p->phase == PHASE_RESUME || (p->phase == PHASE_FRAMES && session_ready(p)) ||
+	    session_opens_slowly(p)) {
 		hand_over(p);
 		return;
 	}

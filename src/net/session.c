@@ -181,16 +181,6 @@ void session_set_rate(struct session *s, unsigned octets_per_second)
 	s->own->rate = octets_per_second;
 }
 
-bool session_secure(const struct session *s)
-{
-	return s->own->secured;
-}
-
-const char *session_tls_text(const struct session *s)
-{
-	return s->own->secured ? tls_text(s->own->tls) : "";
-}
-
 bool session_compress(struct session *s)
 {
 	assert(!s->own->compress);
@@ -201,17 +191,6 @@ bool session_compress(struct session *s)
 bool session_compressed(const struct session *s)
 {
 	return s->own->compress != NULL;
-}
-
-void session_client_names(const struct session *s, enum tls_client_name kind, struct buf *out)
-{
-	if (s->own->secured)
-		tls_client_names(s->own->tls, kind, out);
-}
-
-bool session_tls_binding(const struct session *s, slice type, struct buf *out)
-{
-	return s->own->secured && tls_binding(s->own->tls, type, out);
 }
 
 void session_watch(struct session *s, uint64_t key)
@@ -486,6 +465,14 @@ bool session_ready(struct session_private *p)
 	return result != FRAME_PARTIAL;
 }
 
+bool session_opens_slowly(const struct session_private *p)
+{
+	const struct protocol *protocol = p->s.listener->protocol;
+
+	return p->phase == PHASE_OPEN && !p->closing && protocol->open_blocks &&
+	    protocol->open_blocks();
+}
+
 bool session_quick(struct session_private *p)
 {
 	const struct protocol *protocol = p->s.listener->protocol;
@@ -756,6 +743,8 @@ static void turn_rounds(struct session_private *p, bool in_reactor, bool *held_o
 			if (p->phase == PHASE_SECURE || p->broken)
 				return;
 		}
+		if (in_reactor && session_opens_slowly(p))
+			return; /* the reactor hands it over */
 		enum turn turn = call_protocol(p);
 		gate_pass_out(p);
 		layer_begin(p);

@@ -30,6 +30,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/ip.h"
 #include "base/list.h"
 #include "net/frame.h"
 #include "net/tls.h"
@@ -62,9 +63,11 @@ enum turn {
 
 struct protocol {
 	const char *name; /* "smtp" */
-	/* Connected (and, on a TLS port, secured): greet. May run in the reactor: may not block, and has
-	 * no s->worker. */
+	/* Connected (and, on a TLS port, secured): greet. May run in the reactor unless `open_blocks` says so:
+	 * may not block, and has no s->worker. */
 	enum turn (*open)(struct session *s);
+	/* Must open() run in a worker? NULL: never. */
+	bool (*open_blocks)(void);
 	/* After the handshake that TURN_STARTTLS asked for. As open. */
 	enum turn (*secured)(struct session *s);
 	/* The others run in a worker unless said otherwise. */
@@ -147,6 +150,13 @@ void session_set_rate(struct session *s, unsigned octets_per_second);
 bool session_secure(const struct session *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" without TLS. */
 const char *session_tls_text(const struct session *s);
+
+/* Both ends of the connection's socket, whoever it speaks for. */
+struct session_ends {
+	struct ip local, peer;
+	unsigned local_port, peer_port; /* 0: not known */
+};
+void session_find_ends(const struct session *s, struct session_ends *ends_out);
 
 /* Makes ready for TURN_COMPRESS (RFC 4978); false: no memory. Once in a session. */
 bool session_compress(struct session *s);

@@ -58,6 +58,8 @@ enum message_type {
 			    -> N count, then for each: N recipient, N outcome, T why */
 	/* control to smtp and imap */
 	MESSAGE_ACCESS, /* no fields: the access rules have changed */
+	/* control to smtp */
+	MESSAGE_POLICY, /* no fields: there is another policy, or there are other domains */
 	/* deliver and imap to imap */
 	MESSAGE_NOTICE, /* N account, N mailbox, N modseq */
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -170,12 +171,22 @@ static bool allow_threads(scmp_filter_ctx filter)
 		filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) == 0;
 }
 
+/* Where the others are: no local sockets, no packets of one's own making. */
+static bool allow_sockets(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+		   SCMP_A0(SCMP_CMP_EQ, AF_INET)) == 0 &&
+	    seccomp_rule_add(
+		filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET6)) == 0;
+}
+
 static bool seccomp_lock(const struct sandbox *s, struct error *error)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
 	bool ok = filter && allow_threads(filter);
 
-	for (unsigned group = 1; group <= SANDBOX_WRITE; group <<= 1) {
+	ok = ok && (!(s->groups & SANDBOX_ASK) || allow_sockets(filter));
+	for (unsigned group = 1; group <= SANDBOX_ASK; group <<= 1) {
 		if (!(s->groups & group))
 			continue;
 		for (const int *call = sandbox_calls((enum sandbox_group)group); *call != -1;
@@ -214,7 +225,7 @@ bool sandbox_lock(const struct sandbox *s, struct error *error)
 	sandbox_sanitizer_folders(&all);
 	if (!landlock_lock(&all, error))
 		return false;
-	if (sandbox_sanitizer())
+	if (sandbox_sanitizer(s->groups & SANDBOX_ASK))
 		return true;
 	return seccomp_lock(s, error);
 }

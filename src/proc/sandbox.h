@@ -27,6 +27,7 @@ enum sandbox_group {
 	SANDBOX_SESSIONS = 1 << 2, /* accept, send and receive on sockets that are open */
 	SANDBOX_READ = 1 << 3,     /* open and read files */
 	SANDBOX_WRITE = 1 << 4,    /* create, write, sync, rename and remove files, make folders */
+	SANDBOX_ASK = 1 << 5,      /* ask name servers: sockets of IPv4 and IPv6, no others */
 };
 
 #define SANDBOX_FOLDERS 16
@@ -55,22 +56,25 @@ bool sandbox_hide(struct error *error);
 int sandbox_landlock_abi(void);
 
 /* What each role may; the arguments are the folders it is told of in its settings. */
-void sandbox_control(struct sandbox *s, const char *directory, const char *socket_folder);
+void sandbox_control(
+    struct sandbox *s, const char *directory, const char *socket_folder, const char *trace);
 void sandbox_keys(struct sandbox *s);
 void sandbox_auth(struct sandbox *s, const char *own);
 void sandbox_queue(struct sandbox *s, const char *spool);
-void sandbox_deliver(
-    struct sandbox *s, const char *spool, const char *accounts, const char *directory);
-void sandbox_smtp(struct sandbox *s, const char *own_spool, const char *directory);
+void sandbox_deliver(struct sandbox *s, const char *spool, const char *accounts,
+    const char *directory, const char *trace);
+/* anchor: the file that validation begins with; "": none. */
+void sandbox_smtp(struct sandbox *s, const char *own_spool, const char *directory,
+    const char *trace, const char *anchor);
 void sandbox_imap(struct sandbox *s, const char *accounts, const char *directory);
 
 /* For sandbox.c: the numbers of the system calls of a group, -1 ends the list. */
 const int *sandbox_calls(enum sandbox_group group);
 /* Is this one? Their leak check needs a process that can be looked into. */
 bool sandbox_is_sanitizer(void);
-/* The filter of sanitizer builds (sandbox_sanitizer.c): everything but what must never happen.
+/* The filter of sanitizer builds (sandbox_sanitizer.c): everything but what must never happen; asks: with SANDBOX_ASK.
  * false in other builds. */
-bool sandbox_sanitizer(void);
+bool sandbox_sanitizer(bool asks);
 /* Adds what the runtime of a sanitizer build reads; nothing in another build. */
 void sandbox_sanitizer_folders(struct sandbox *s);
 

@@ -42,6 +42,12 @@ static const int writing[] = { CALL(pwrite64), CALL(pwritev), CALL(fsync), CALL(
 	CALL(linkat), CALL(unlink), CALL(unlinkat), CALL(mkdir), CALL(mkdirat), CALL(rmdir),
 	CALL(fchmod), CALL(fchown), CALL(umask), CALL(utimensat), -1 };
 
+/* socket itself: sandbox.c. Pipes are libunbound's way between its threads. */
+static const int asking[] = { CALL(bind), CALL(connect), CALL(sendto), CALL(recvfrom),
+	CALL(sendmsg), CALL(recvmsg), CALL(getsockopt), CALL(setsockopt), CALL(getsockname),
+	CALL(shutdown), CALL(pipe), CALL(pipe2), CALL(select), CALL(pselect6), CALL(epoll_create1),
+	CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(eventfd2), -1 };
+
 const int *sandbox_calls(enum sandbox_group group)
 {
 	switch (group) {
@@ -55,6 +61,8 @@ const int *sandbox_calls(enum sandbox_group group)
 		return reading;
 	case SANDBOX_WRITE:
 		return writing;
+	case SANDBOX_ASK:
+		return asking;
 	}
 	return NULL;
 }

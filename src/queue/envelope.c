@@ -13,6 +13,23 @@ static void put_text(struct buf *out, slice text)
 	buf_add(out, text);
 }
 
+static void put_copies(const struct envelope *e, struct buf *out)
+{
+	put_number(out, e->copy_count);
+	for (size_t i = 0; i < e->copy_count; i++) {
+		const struct envelope_copy *copy = &e->copies[i];
+
+		put_number(out, copy->count);
+		for (size_t k = 0; k < copy->count; k++) {
+			put_number(out, copy->changes[k].kind);
+			put_text(out, copy->changes[k].name);
+			put_text(out, copy->changes[k].value);
+		}
+	}
+	for (size_t i = 0; i < e->recipient_count; i++)
+		put_number(out, e->recipients[i].copy);
+}
+
 void envelope_encode(const struct envelope *e, struct buf *out)
 {
 	put_text(out, e->sender);
@@ -29,6 +46,10 @@ void envelope_encode(const struct envelope *e, struct buf *out)
 		put_number(out, e->recipients[i].notify);
 		put_text(out, e->recipients[i].original);
 	}
+	if (!e->copy_count && !e->facts.n)
+		return;
+	put_copies(e, out);
+	put_text(out, e->facts);
 }
 
 static bool get_number(slice *rest, uint64_t *out)
@@ -51,6 +72,38 @@ static bool get_text(slice *rest, slice *out)
 	return true;
 }
 
+static bool get_copy(slice *data, struct arena *arena, struct envelope_copy *out)
+{
+	uint64_t count;
+
+	if (!get_number(data, &count) || count > ENVELOPE_CHANGES)
+		return false;
+	out->count = (size_t)count;
+	out->changes = ARENA_ARRAY(arena, struct envelope_change, count ? count : 1);
+	for (struct envelope_change *c = out->changes; c < out->changes + count; c++)
+		if (!get_number(data, &c->kind) || c->kind >= CHANGE_KINDS ||
+		    !get_text(data, &c->name) || !get_text(data, &c->value))
+			return false;
+	return true;
+}
+
+static bool get_copies(slice *data, struct arena *arena, struct envelope *out)
+{
+	uint64_t count;
+
+	if (!get_number(data, &count) || count > ENVELOPE_COPIES)
+		return false;
+	out->copy_count = (size_t)count;
+	out->copies = ARENA_ARRAY(arena, struct envelope_copy, count ? count : 1);
+	for (size_t i = 0; i < count; i++)
+		if (!get_copy(data, arena, &out->copies[i]))
+			return false;
+	for (size_t i = 0; i < out->recipient_count; i++)
+		if (!get_number(data, &out->recipients[i].copy) || out->recipients[i].copy > count)
+			return false;
+	return get_text(data, &out->facts) && (count > 0 || out->facts.n > 0);
+}
+
 bool envelope_decode(slice data, struct arena *arena, struct envelope *out)
 {
 	uint64_t arrived, count;
@@ -69,5 +122,5 @@ bool envelope_decode(slice data, struct arena *arena, struct envelope *out)
 		if (!get_text(&data, &r->address) || !get_number(&data, &r->account) ||
 		    !get_number(&data, &r->notify) || !get_text(&data, &r->original))
 			return false;
-	return data.n == 0;
+	return data.n == 0 || (get_copies(&data, arena, out) && data.n == 0);
 }

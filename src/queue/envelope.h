@@ -6,8 +6,11 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "mail/edit.h"
 
 #define ENVELOPE_RECIPIENTS 10000
+#define ENVELOPE_COPIES     1000
+#define ENVELOPE_CHANGES    1000 /* of a copy */
 
 /* What was said of the whole message. */
 enum envelope_flag {
@@ -27,11 +30,33 @@ enum envelope_notify {
 	NOTIFY_DELAY = 1 << 3,
 };
 
+/* What is done to a copy of the message on its way to the mailbox; the message itself stays in the spool as it
+ * came. Those below are enum edit_kind, of its header. */
+enum envelope_change_kind {
+	CHANGE_FOLDER = EDIT_KINDS, /* name: the mailbox it goes to */
+	CHANGE_FLAG,                /* name: a flag, or keyword */
+	CHANGE_QUARANTINE,          /* name: why; it is held */
+	CHANGE_DISCARD,             /* name: why; the recipients get nothing. Not in the spool */
+	CHANGE_LATER,               /* name: why; it is tried again. Not in the spool */
+	CHANGE_KINDS,
+};
+
+struct envelope_change {
+	uint64_t kind;
+	slice name, value;
+};
+
+struct envelope_copy {
+	struct envelope_change *changes;
+	size_t count;
+};
+
 struct envelope_recipient {
 	slice address;    /* as the client wrote it, local-part@domain; maybe an alias */
 	uint64_t account; /* whom the directory named at RCPT; never 0, no two the same */
 	uint64_t notify;  /* enum envelope_notify */
 	slice original;   /* ORCPT= as it came, "rfc822;" and xtext (RFC 3461 §4.2); maybe empty */
+	uint64_t copy; /* of the message with these changes; 0: as it came, else 1 to copy_count */
 };
 
 struct envelope {
@@ -44,6 +69,9 @@ struct envelope {
 	int64_t arrived_us;
 	struct envelope_recipient *recipients;
 	size_t recipient_count;
+	struct envelope_copy *copies;
+	size_t copy_count;
+	slice facts; /* what the policy knows of it (policy/policy.h); empty: nothing travels */
 };
 
 void envelope_encode(const struct envelope *e, struct buf *out);

@@ -65,7 +65,7 @@ static bool head_is_good(
 {
 	return head->mark == file->mark && head->head_crc == head_crc(head) &&
 	    head->segment == file->segment && head->place == place &&
-	    head->envelope_octets <= RECORD_ENVELOPE_MAX &&
+	    head->envelope_octets <= RECORD_ENVELOPE_MAX && head->envelope_last <= 1 &&
 	    head->message_octets <= RECORD_MESSAGE_MAX;
 }
 
@@ -89,6 +89,16 @@ bool segment_file_open(int fd, uint64_t segment, struct segment_file *out, struc
 	    error_set(error, FAULT_LOCAL, false, "damaged", "the segment's head is damaged");
 }
 
+static uint64_t message_at(const struct record_head *head)
+{
+	return head->place + sizeof *head + (head->envelope_last ? 0 : head->envelope_octets);
+}
+
+static uint64_t envelope_at(const struct record_head *head)
+{
+	return head->place + sizeof *head + (head->envelope_last ? head->message_octets : 0);
+}
+
 bool record_read_head(const struct segment_file *file, uint64_t place, struct record_head *head_out,
     struct buf *envelope_out, struct error *error)
 {
@@ -101,7 +111,7 @@ bool record_read_head(const struct segment_file *file, uint64_t place, struct re
 	char *room = buf_room(envelope_out, (size_t)head_out->envelope_octets);
 	if (!room)
 		return error_set(error, FAULT_LOCAL, false, "damaged", "an envelope is too large");
-	if (!read_at(file->fd, place + sizeof *head_out, room, head_out->envelope_octets, error))
+	if (!read_at(file->fd, envelope_at(head_out), room, head_out->envelope_octets, error))
 		return false;
 	buf_grow(envelope_out, (size_t)head_out->envelope_octets);
 	if (crc32c(0, buf_slice(envelope_out)) != head_out->envelope_crc)
@@ -169,7 +179,6 @@ bool record_is_unfinished(const struct segment_file *file, uint64_t size, uint64
 bool record_read_message(const struct segment_file *file, const struct record_head *head,
     struct buf *message_out, struct error *error)
 {
-	uint64_t at = head->place + sizeof *head + head->envelope_octets;
 	size_t before = message_out->n;
 	char *room = buf_room(message_out, (size_t)head->message_octets);
 
@@ -177,7 +186,7 @@ bool record_read_message(const struct segment_file *file, const struct record_he
 		return error_set(error, FAULT_LOCAL, false, "damaged",
 		    "a message of %llu octets is too large",
 		    (unsigned long long)head->message_octets);
-	if (!read_at(file->fd, at, room, head->message_octets, error))
+	if (!read_at(file->fd, message_at(head), room, head->message_octets, error))
 		return false;
 	buf_grow(message_out, (size_t)head->message_octets);
 	if (crc32c(0, slice_from(buf_slice(message_out), before)) != head->message_crc)

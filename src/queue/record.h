@@ -1,7 +1,8 @@
 /*
  * record: one accepted message in a segment of the spool.
  *
- * A segment is a file with a head and then records, each a head, an envelope and the message. A
+ * A segment is a file with a head and then records, each a head, an envelope and the message; where the
+ * message was written before its envelope was known, the envelope stands last. A
  * record's head names its own segment and place, so a record copied elsewhere is invalid; it has a
  * checksum of itself, one of the envelope and one of the message: half a record is never a message.
  *
@@ -30,11 +31,11 @@ struct segment_head {
 };
 
 struct record_head {
-	uint64_t mark;         /* the segment's */
-	uint32_t head_crc;     /* crc32c of the mark and of what follows in the head */
-	uint32_t envelope_crc; /* crc32c of the envelope */
-	uint32_t message_crc;  /* crc32c of the message */
-	uint32_t reserved;
+	uint64_t mark;          /* the segment's */
+	uint32_t head_crc;      /* crc32c of the mark and of what follows in the head */
+	uint32_t envelope_crc;  /* crc32c of the envelope */
+	uint32_t message_crc;   /* crc32c of the message */
+	uint32_t envelope_last; /* 1: the envelope stands behind the message */
 	uint64_t segment, place;
 	uint64_t envelope_octets, message_octets;
 };

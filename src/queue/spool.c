@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -30,6 +31,8 @@ struct spool_message {
 	struct buf body; /* all of it, while it is small */
 	int alone_fd;    /* a file of its own; -1: none */
 	uint64_t alone_id;
+	void *mapped; /* that file, while spool_content is looked at; NULL: it is not */
+	size_t mapped_octets;
 	struct buf envelope;
 	void (*done)(void *, const struct spool_result *);
 	void *context;
@@ -212,19 +215,26 @@ void spool_reconnect(struct spool *s)
 
 /* ---- messages ---- */
 
-struct spool_message *spool_begin(struct spool *spool, slice envelope, uint64_t limit)
+struct spool_message *spool_begin(struct spool *spool, uint64_t limit)
 {
 	struct spool_message *m = NEW(struct spool_message);
 
 	*m = (struct spool_message){ .spool = spool, .limit = limit, .alone_fd = -1 };
 	buf_init(&m->body, SPOOL_ALONE);
 	buf_init(&m->envelope, RECORD_ENVELOPE_MAX);
-	buf_add(&m->envelope, envelope);
 	return m;
+}
+
+static void unmap(struct spool_message *m)
+{
+	if (m->mapped)
+		munmap(m->mapped, m->mapped_octets);
+	m->mapped = NULL;
 }
 
 static void message_free_all(struct spool_message *m)
 {
+	unmap(m);
 	buf_free(&m->body);
 	buf_free(&m->envelope);
 	if (m->alone_fd >= 0)
@@ -256,8 +266,26 @@ struct alone_head {
 	struct record_head record;
 };
 
-/* A file of its own: room for the heads, which are only known at the end, the envelope, and what has
- * come of the message so far. */
+bool spool_content(struct spool_message *m, slice *content_out, struct error *error)
+{
+	size_t heads = sizeof(struct alone_head);
+
+	*content_out = buf_slice(&m->body);
+	if (m->alone_fd < 0)
+		return true;
+	unmap(m);
+	m->mapped_octets = heads + (size_t)m->octets;
+	m->mapped = mmap(NULL, m->mapped_octets, PROT_READ, MAP_SHARED, m->alone_fd, 0);
+	if (m->mapped == MAP_FAILED) {
+		m->mapped = NULL;
+		return refused(m->spool, "a large message is not read back", error);
+	}
+	*content_out = (slice){ (const char *)m->mapped + heads, (size_t)m->octets };
+	return true;
+}
+
+/* A file of its own: room for the heads, which are only known at the end, and what has come of the message
+ * so far. */
 static bool begin_alone(struct spool_message *m, struct error *error)
 {
 	struct alone_head empty = { 0 };
@@ -270,7 +298,6 @@ static bool begin_alone(struct spool_message *m, struct error *error)
 		return refused(m->spool, "no new file for a large message", error);
 	bool ok =
 	    file_write_all(m->alone_fd, (slice){ (const char *)&empty, sizeof empty }, error) &&
-	    file_write_all(m->alone_fd, buf_slice(&m->envelope), error) &&
 	    file_write_all(m->alone_fd, buf_slice(&m->body), error);
 	if (!ok)
 		refused(m->spool, "a large message is not written", error);
@@ -340,6 +367,7 @@ static void seal(struct spool_message *m, const struct segment_head *segment, ui
 {
 	*head_out = (struct record_head){ .mark = segment->mark,
 		.message_crc = m->crc,
+		.envelope_last = m->alone_fd >= 0,
 		.segment = segment->segment,
 		.place = place,
 		.envelope_octets = m->envelope.n,
@@ -357,7 +385,8 @@ static bool name_alone(struct spool *s, struct spool_message *m, struct error *e
 
 	segment_head_make(m->alone_id, &head.segment);
 	seal(m, &head.segment, RECORD_FIRST, &head.record);
-	if (pwrite(m->alone_fd, &head, sizeof head, 0) != sizeof head)
+	if (!file_write_all(m->alone_fd, buf_slice(&m->envelope), error) ||
+	    pwrite(m->alone_fd, &head, sizeof head, 0) != sizeof head)
 		return refused(s, "a large message is not written", error);
 	path_of(s, m->alone_id, "part", from);
 	path_of(s, m->alone_id, "one", to);
@@ -517,11 +546,13 @@ static void *commit_thread(void *argument)
 	return NULL;
 }
 
-void spool_commit(
-    struct spool_message *m, void (*done)(void *, const struct spool_result *), void *context)
+void spool_commit(struct spool_message *m, slice envelope,
+    void (*done)(void *, const struct spool_result *), void *context)
 {
 	struct spool *s = m->spool;
 
+	unmap(m);
+	buf_add(&m->envelope, envelope);
 	m->done = done;
 	m->context = context;
 	pthread_mutex_lock(&s->lock);

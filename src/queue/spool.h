@@ -7,9 +7,9 @@
  * that fails ends the process without an answer: nobody was told 250. A full disk answers with a
  * temporary error and leaves no half record.
  *
- *     struct spool_message *m = spool_begin(spool, envelope, size_limit);
+ *     struct spool_message *m = spool_begin(spool, size_limit);
  *     spool_write(m, chunk, &error);            (again and again)
- *     spool_commit(m, committed, context);      (committed() is called, maybe by another thread)
+ *     spool_commit(m, envelope, committed, context);   (committed() is called, maybe by another thread)
  *
  * Messages above SPOOL_ALONE octets go, as they come, into a file of their own with one record. The
  * role queue is told of each record (spool_announce) until it has said that it knows; when it was
@@ -40,13 +40,16 @@ void spool_stop(struct spool *spool);
 /* After spool_stop and the end of its peers. */
 void spool_free(struct spool *spool);
 
-/* A message of at most `limit` octets; the encoded envelope is copied. */
-struct spool_message *spool_begin(struct spool *spool, slice envelope, uint64_t limit);
+/* A message of at most `limit` octets. */
+struct spool_message *spool_begin(struct spool *spool, uint64_t limit);
 /* Adds octets. FAULT_LIMIT above the limit; a temporary error when the disk does not take them. May
  * write to the disk. */
 bool spool_write(struct spool_message *m, slice data, struct error *error);
 /* Octets so far. */
 uint64_t spool_octets(const struct spool_message *m);
+/* What has come so far, in one piece, until the next call on the message. false: a large one cannot be read
+ * back from the disk; temporary. */
+bool spool_content(struct spool_message *m, slice *content_out, struct error *error);
 /* Gives the message up; NULL is allowed. */
 void spool_abort(struct spool_message *m);
 
@@ -56,9 +59,10 @@ struct spool_result {
 	uint64_t segment, place; /* ok: its id */
 };
 
-/* Writes and syncs the message, or leaves it to whoever is at it: then, maybe before this returns, done is
- * called, once, with a result that lives during the call, and the message is freed. */
-void spool_commit(struct spool_message *m,
+/* Writes and syncs the message with its encoded envelope (copied), or leaves it to whoever is at it: then,
+ * maybe before this returns, done is called, once, with a result that lives during the call, and the message
+ * is freed. */
+void spool_commit(struct spool_message *m, slice envelope,
     void (*done)(void *context, const struct spool_result *result), void *context);
 
 #endif

@@ -195,9 +195,9 @@ static void whoever_is_alone_commits_for_himself(void **state)
 	snprintf(own, sizeof own, "%s/alone", p->folder);
 	struct spool *spool = spool_open(own, 7, p->peers, &error);
 	assert_non_null(spool);
-	struct spool_message *m = spool_begin(spool, SLICE(""), 100);
+	struct spool_message *m = spool_begin(spool, 100);
 	assert_true(spool_write(m, SLICE("text\r\n"), &error));
-	spool_commit(m, note, &done);
+	spool_commit(m, SLICE(""), note, &done);
 	assert_true(done);
 	spool_free(spool);
 }
@@ -257,7 +257,7 @@ static void a_large_message_has_a_file_of_its_own(void **state)
 static void the_limit_is_kept(void **state)
 {
 	struct place *p = *state;
-	struct spool_message *m = spool_begin(p->spool, SLICE("envelope"), 10);
+	struct spool_message *m = spool_begin(p->spool, 10);
 	struct error error;
 
 	assert_true(spool_write(m, SLICE("12345"), &error));
@@ -322,7 +322,7 @@ static void a_successor_removes_halves_and_uses_new_ids(void **state)
 	struct error error;
 	struct buf large;
 
-	struct spool_message *m = spool_begin(p->spool, SLICE("envelope"), 100 << 20);
+	struct spool_message *m = spool_begin(p->spool, 100 << 20);
 	assert_true(spool_write(m, large_content(&large, 2 << 20), &error));
 	buf_free(&large);
 	assert_int_equal(count_files(p, ".part"), 1);
@@ -368,11 +368,11 @@ static void accept_for_ever(struct spool *spool, unsigned seed)
 	for (;;) {
 		size_t n =
 		    rand() % 50 ? (size_t)rand() % 20000 : (1u << 20) + (size_t)rand() % 100000;
-		struct spool_message *m = spool_begin(spool, buf_slice(&envelope), 100 << 20);
+		struct spool_message *m = spool_begin(spool, 100 << 20);
 
 		if (!spool_write(m, slice_head(all, n), &error))
 			_exit(1);
-		spool_commit(m, report, NULL);
+		spool_commit(m, buf_slice(&envelope), report, NULL);
 		if (rand() % 8 == 0)
 			usleep((unsigned)rand() % 2000);
 	}

@@ -2,6 +2,7 @@
 #include "smtp/internal.h"
 
 #include "base/log.h"
+#include "vault/sasl_policy.h"
 
 static enum login_answer login(void *context, slice name, slice password, struct deadline deadline,
     int64_t *account_out, struct error *error)
@@ -27,11 +28,28 @@ static bool may_act(
 	return directory && directory_may_act(directory, account, other, may_out, error);
 }
 
+/* What the policy has set for this connection; a list that cannot be read offers nothing. */
+static void limit_types(struct session *s, struct sasl_host *host)
+{
+	const struct smtp *smtp = s->state;
+	enum fact fact = session_secure(s) ? FACT_secureConnAuthTypes : FACT_plainConnAuthTypes;
+	slice text = policy_text_of(smtp->policy, fact, (slice){ 0 });
+	struct error error;
+	unsigned types = 0;
+
+	if (!text.p)
+		return;
+	if (!sasl_types_read(text, &types, &error))
+		log_warn("policy.types", kv_str("s", s->id), kv_why(&error));
+	host->types = types;
+}
+
 static struct sasl_host host_of(struct session *s)
 {
 	struct sasl_host host = { .context = s, .login = login, .find = find, .may_act = may_act };
 
 	sasl_host_fill(&host, s);
+	limit_types(s, &host);
 	return host;
 }
 
@@ -49,9 +67,11 @@ static struct reply wrong(struct session *s)
 
 	log_info("login.refused", kv_str("s", s->id), kv_str("peer", s->peer),
 	    kv_text("name", smtp->sasl.name));
-	if (++smtp->login_failures >= smtp_conf->max_login_failures)
+	if (++smtp->login_failures >=
+	    policy_number_of(smtp->policy, FACT_maxAuthErrors, smtp_conf->max_login_failures))
 		r.turn = TURN_CLOSE;
-	return r;
+	struct reply refused = event_auth(s, false);
+	return refused.code ? refused : r;
 }
 
 static struct reply welcome(struct session *s)
@@ -65,6 +85,14 @@ static struct reply welcome(struct session *s)
 		buf_clear(&smtp->hello);
 		smtp->extended = false;
 	}
+	struct reply refused = event_auth(s, true);
+	if (refused.code) {
+		smtp->account = 0;
+		smtp->login = (slice){ 0 };
+		return refused;
+	}
+	TRACE(smtp_trace(s), TRACE_LOGIN, 0, smtp->login,
+	    slice_of(smtp->mechanism ? smtp->mechanism : ""));
 	log_info(
 	    "login", kv_str("s", s->id), kv_str("peer", s->peer), kv_text("name", smtp->login));
 	return reply(s, 235, "2.7.0", "welcome");
@@ -80,6 +108,7 @@ static struct reply step(struct session *s, slice text)
 	struct buf challenge;
 
 	buf_init(&challenge, 2 * SASL_MESSAGE);
+	smtp->mechanism = smtp->sasl.mechanism->name;
 	enum sasl_result result = sasl_line(&smtp->sasl, &host, text, &challenge, &error);
 	switch (result) {
 	case SASL_CONTINUE:

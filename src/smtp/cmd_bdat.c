@@ -19,8 +19,9 @@ static struct reply chunk_end(struct session *s)
 
 	chunk->coming = smtp->in_data = false;
 	if (chunk->code) {
-		tx_end(smtp);
-		return reply(s, chunk->code, chunk->enhanced, "%s", chunk->why);
+		struct reply r = reply(s, chunk->code, chunk->enhanced, "%s", chunk->why);
+
+		return tx ? tx_refused(s, r, SLICE("the message")) : r;
 	}
 	if (chunk->last || tx->refused.code)
 		return tx_commit(s);
@@ -36,6 +37,11 @@ struct reply bdat_chunk(struct session *s, slice octets)
 	chunk->left -= ours.n;
 	if (!chunk->code)
 		tx_add(s, ours);
+	struct reply over = tx_over(s);
+	if (over.code) {
+		chunk->coming = false;
+		return over;
+	}
 	if (chunk->left)
 		return (struct reply){ 0 };
 	session_unread(s, octets.n - ours.n);
@@ -68,15 +74,15 @@ struct reply cmd_bdat(struct session *s, struct cursor *c)
 		r.turn = TURN_CLOSE;
 		return r;
 	}
-	if (chunk->size > smtp_conf->max_message) {
+	if (chunk->size > smtp_max_message(s)) {
 		r = reply(s, 552, "5.3.4", "a message may have %llu octets",
-		    (unsigned long long)smtp_conf->max_message);
+		    (unsigned long long)smtp_max_message(s));
 		r.turn = TURN_CLOSE;
 		return r;
 	}
 	if (!tx)
 		refuse_chunk(chunk, 503, "5.5.1", "say MAIL first");
-	else if (tx->recipient_count == 0)
+	else if (tx->accepted == 0)
 		refuse_chunk(chunk, 554, "5.5.1", "no valid recipients");
 	else if (!tx->began)
 		tx_begin_message(tx);

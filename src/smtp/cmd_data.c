@@ -26,9 +26,8 @@ static struct reply bare_line_end(struct session *s)
 
 	/* Whoever sends this may be smuggling: nothing of what follows is read. */
 	smtp->in_data = false;
-	tx_end(smtp);
 	r.turn = TURN_CLOSE;
-	return r;
+	return tx_refused(s, r, SLICE("the message"));
 }
 
 struct reply data_chunk(struct session *s, slice chunk)
@@ -42,6 +41,9 @@ struct reply data_chunk(struct session *s, slice chunk)
 	if (result != DATA_BARE)
 		tx_add(s, buf_slice(&content));
 	buf_free(&content);
+	struct reply over = tx_over(s);
+	if (over.code)
+		return over;
 	switch (result) {
 	case DATA_MORE:
 		return (struct reply){ 0 };

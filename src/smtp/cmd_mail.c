@@ -3,20 +3,40 @@
 
 #include "base/memory.h"
 
+/* What EHLO did not offer because the policy does not want it. */
+static struct reply check_body(struct session *s, uint64_t flags)
+{
+	const struct policy_state *p = ((const struct smtp *)s->state)->policy;
+	const char *what = flags & ENVELOPE_8BIT && !policy_yes_of(p, FACT_allow8BitMime, true)
+	    ? "BODY=8BITMIME"
+	    : flags & ENVELOPE_BINARY && !policy_yes_of(p, FACT_allowBinaryData, true)
+	    ? "BODY=BINARYMIME"
+	    : flags & ENVELOPE_UTF8 && !policy_yes_of(p, FACT_allowSMTPUTF8, true) ? "SMTPUTF8"
+										   : NULL;
+
+	return what ? reply(s, 555, "5.5.4", "%s is not offered here", what) : (struct reply){ 0 };
+}
+
 /* Is the parameter one that this session may use? code 0: yes. */
 static struct reply check_parameters(struct session *s, const struct mail_arguments *arguments)
 {
 	if (arguments->unknown.n)
 		return reply(
 		    s, 555, "5.5.4", "unknown parameter %.*s", SLICE_ARG(arguments->unknown));
-	if (arguments->size != SMTP_NO_SIZE && arguments->size > smtp_conf->max_message)
-		return reply(s, 552, "5.3.4", "the message is larger than %llu octets",
-		    (unsigned long long)smtp_conf->max_message);
 	if (arguments->flags & ENVELOPE_REQUIRE_TLS && !session_secure(s)) /* RFC 8689 §4.2 */
 		return reply(s, 530, "5.7.10", "REQUIRETLS wants TLS here too: STARTTLS first");
 	if (arguments->sender.utf8 && !(arguments->flags & ENVELOPE_UTF8)) /* RFC 6531 §3.5 */
 		return reply(s, 553, "5.6.7", "an international address wants SMTPUTF8");
-	return (struct reply){ 0 };
+	return check_body(s, arguments->flags);
+}
+
+/* Of the whole message, when the policy has said how large it may be. */
+static struct reply check_size(struct session *s, uint64_t size)
+{
+	if (size == SMTP_NO_SIZE || size <= smtp_max_message(s))
+		return (struct reply){ 0 };
+	return reply(s, 552, "5.3.4", "the message is larger than %llu octets",
+	    (unsigned long long)smtp_max_message(s));
 }
 
 /* Somebody who has logged in writes as himself: as his account, its details and what aliases lead to it. */
@@ -58,5 +78,15 @@ struct reply cmd_mail(struct session *s, struct cursor *c)
 	smtp->tx->flags = arguments.flags;
 	smtp->tx->id = arena_copy(arena, arguments.id);
 	smtp->tx->began_us = clock_us();
+	trace_begin(&smtp->tx->trace);
+	trace_append(&smtp->tx->trace, &smtp->trace);
+	smtp->tx->trace_id =
+	    (struct trace_id){ .session = slice_of(s->id), .number = smtp->transactions += 1 };
+	TRACE(smtp_trace(s), TRACE_MAIL, 0, smtp->tx->sender);
+	refused = event_mail(s);
+	if (!refused.code)
+		refused = check_size(s, arguments.size);
+	if (refused.code)
+		return tx_refused(s, refused, SLICE("MAIL"));
 	return reply(s, 250, "2.1.0", "sender ok");
 }

@@ -24,32 +24,41 @@ static void add(struct transaction *tx, struct envelope_recipient recipient)
 	tx->recipients[tx->recipient_count++] = recipient;
 }
 
+bool tx_add_recipients(struct transaction *tx, const struct directory_recipients *to,
+    const struct envelope_recipient *like)
+{
+	bool enabled = false;
+
+	if (tx->recipient_count + to->count > ENVELOPE_RECIPIENTS)
+		return false;
+	for (size_t i = 0; i < to->count; i++) {
+		const struct account *account = &to->accounts[i];
+		struct envelope_recipient recipient = *like;
+
+		enabled = enabled || account->enabled;
+		recipient.account = (uint64_t)account->id;
+		if (account->enabled && !known(tx, account->id))
+			add(tx, recipient);
+	}
+	return enabled;
+}
+
 /* Each account once, under the address by which the client named it first. Disabled ones get nothing. */
 static struct reply add_all(struct session *s, struct transaction *tx,
     const struct rcpt_arguments *arguments, const struct directory_recipients *to)
 {
-	struct envelope_recipient recipient = { .notify = arguments->notify };
-	bool enabled = false;
+	struct envelope_recipient like = { .notify = arguments->notify,
+		.address = arena_copy(tx->arena, arguments->as_written),
+		.original = arena_copy(tx->arena, arguments->original),
+		.copy = tx->judged.numbers };
 
 	if (tx->recipient_count + to->count > ENVELOPE_RECIPIENTS)
 		return reply(s, 452, "4.5.3", "more than %d mailboxes", ENVELOPE_RECIPIENTS);
-	for (size_t i = 0; i < to->count; i++) {
-		const struct account *account = &to->accounts[i];
-
-		enabled = enabled || account->enabled;
-		if (!account->enabled || known(tx, account->id))
-			continue;
-		if (!recipient.address.n) {
-			recipient.address = arena_copy(tx->arena, arguments->as_written);
-			recipient.original = arena_copy(tx->arena, arguments->original);
-		}
-		recipient.account = (uint64_t)account->id;
-		add(tx, recipient);
-	}
-	if (!enabled)
+	if (!tx_add_recipients(tx, to, &like))
 		return reply(s, 550, "5.2.1", "the mailbox %.*s is disabled",
 		    SLICE_ARG(arguments->as_written));
 	tx->accepted++;
+	TRACE(smtp_trace(s), TRACE_RCPT, 0, arguments->as_written);
 	return reply(s, 250, "2.1.5", "recipient ok");
 }
 
@@ -134,32 +143,37 @@ static enum directory_answer resolve(struct session *s, const struct address *to
 	return answer;
 }
 
-struct reply cmd_rcpt(struct session *s, struct cursor *c)
+/* May this client send to our own, or to others, as the policy has it? code 0: it may. */
+static struct reply check_delivery(struct session *s, const struct policy_state *state, bool ours)
+{
+	slice who =
+	    policy_text_of(state, ours ? FACT_localDelivery : FACT_remoteDelivery, SLICE("all"));
+
+	if (slice_eq(who, SLICE("none")))
+		return reply(s, 550, "5.7.1", "mail for %s is not taken here",
+		    ours ? "our own users" : "others");
+	if (slice_eq(who, SLICE("auth")) && ours && !smtp_is_ours(s))
+		return reply(s, 530, "5.7.0", "log in first");
+	return (struct reply){ 0 };
+}
+
+/* The server's own decision about a recipient to whom the policy does not object. */
+static struct reply decide(struct session *s, const struct rcpt_arguments *arguments)
 {
 	struct transaction *tx = ((struct smtp *)s->state)->tx;
 	struct directory_recipients to;
-	struct rcpt_arguments arguments;
 	struct error error;
+	enum directory_answer answer = resolve(s, &arguments->recipient, &to, &error);
+	struct reply refused = check_delivery(s, tx->judged.state, answer != DIRECTORY_NO_DOMAIN);
 
-	if (!parse_rcpt(c, s->turn, &arguments))
-		return reply_syntax(s, c);
-	if (arguments.unknown.n)
-		return reply(
-		    s, 555, "5.5.4", "unknown parameter %.*s", SLICE_ARG(arguments.unknown));
-	if (arguments.recipient.utf8 && !(tx->flags & ENVELOPE_UTF8)) /* RFC 6531 §3.5 */
-		return reply(s, 553, "5.6.7", "an international address wants SMTPUTF8 at MAIL");
-	if (tx->began)
-		return reply(s, 503, "5.5.1", "the message has begun");
-	if (tx->accepted >= smtp_conf->max_recipients)
-		return reply(
-		    s, 452, "4.5.3", "more than %zu recipients", smtp_conf->max_recipients);
-
-	switch (resolve(s, &arguments.recipient, &to, &error)) {
+	if (refused.code)
+		return refused;
+	switch (answer) {
 	case DIRECTORY_NO_DOMAIN:
-		return not_ours(s, &arguments.recipient);
+		return not_ours(s, &arguments->recipient);
 	case DIRECTORY_NO_ACCOUNT:
 		return reply(s, 550, "5.1.1", "there is no mailbox %.*s here",
-		    SLICE_ARG(arguments.as_written));
+		    SLICE_ARG(arguments->as_written));
 	case DIRECTORY_FAILED:
 		/* An alias beyond its limits too: the postmaster can mend it before the sender gives
 		 * up. */
@@ -167,8 +181,60 @@ struct reply cmd_rcpt(struct session *s, struct cursor *c)
 	case DIRECTORY_FOUND:
 		break;
 	}
-	struct reply refused = check_group(s, &arguments, &to);
+	refused = check_group(s, arguments, &to);
 	if (!refused.code)
-		refused = check_quota(s, &arguments, &to);
-	return refused.code ? refused : add_all(s, tx, &arguments, &to);
+		refused = check_quota(s, arguments, &to);
+	return refused.code ? refused : add_all(s, tx, arguments, &to);
+}
+
+/* What can be said before anybody is asked. code 0: nothing. */
+static struct reply check_command(struct session *s, const struct rcpt_arguments *arguments)
+{
+	const struct transaction *tx = ((struct smtp *)s->state)->tx;
+
+	if (arguments->unknown.n)
+		return reply(
+		    s, 555, "5.5.4", "unknown parameter %.*s", SLICE_ARG(arguments->unknown));
+	if (arguments->recipient.utf8 && !(tx->flags & ENVELOPE_UTF8)) /* RFC 6531 §3.5 */
+		return reply(s, 553, "5.6.7", "an international address wants SMTPUTF8 at MAIL");
+	if (tx->began)
+		return reply(s, 503, "5.5.1", "the message has begun");
+	return (struct reply){ 0 };
+}
+
+static struct reply check_count(struct session *s)
+{
+	const struct transaction *tx = ((struct smtp *)s->state)->tx;
+	int64_t most = policy_number_of(
+	    tx->judged.state, FACT_maxRcptCount, (int64_t)smtp_conf->max_recipients);
+
+	if ((int64_t)tx->accepted < most)
+		return (struct reply){ 0 };
+	return reply(s, 452, "4.5.3", "more than %lld recipients", (long long)most);
+}
+
+struct reply cmd_rcpt(struct session *s, struct cursor *c)
+{
+	struct transaction *tx = ((struct smtp *)s->state)->tx;
+	struct rcpt_arguments arguments;
+	bool dropped;
+
+	if (!parse_rcpt(c, s->turn, &arguments))
+		return reply_syntax(s, c);
+	struct reply r = check_command(s, &arguments);
+	if (!r.code)
+		r = event_rcpt(s, &arguments, &dropped);
+	if (!r.code)
+		r = check_count(s);
+	if (r.code)
+		return r;
+	if (dropped) {
+		tx->accepted++;
+		return reply(s, 250, "2.1.5", "recipient ok");
+	}
+	size_t number = tx->judged.numbers;
+	r = decide(s, &arguments);
+	if (r.code >= 400)
+		deeds_forget(tx, number);
+	return r;
 }

@@ -11,7 +11,7 @@ struct reply cmd_starttls(struct session *s, struct cursor *c)
 		return reply(s, 503, "5.5.1", "there is a security layer already");
 	if (session_secure(s))
 		return reply(s, 503, "5.5.1", "TLS is up already");
-	if (s->listener->tls != LISTENER_STARTTLS)
+	if (!starttls_allowed(s))
 		return reply(s, 502, "5.5.1", "TLS is not offered here");
 	struct reply r = reply(s, 220, "2.0.0", "ready for the handshake");
 	r.turn = TURN_STARTTLS;

@@ -89,5 +89,8 @@ struct reply cmd_xclient(struct session *s, struct cursor *c)
 	smtp->extended = client.hello.n && !slice_eq_nocase(client.protocol, SLICE("SMTP"));
 	log_info("speaks.for", kv_str("s", s->id), kv_str("peer", s->peer),
 	    kv_text("name", client.name), kv_text("login", smtp->login));
-	return reply(s, 220, NULL, "%s ESMTP Hauberk", smtp_conf->hostname);
+	TRACE(
+	    smtp_trace(s), TRACE_CONNECTED, 0, slice_of(s->peer), SLICE("(by XCLIENT)"), SLICE(""));
+	struct reply refused = event_connect(s);
+	return refused.code ? refused : smtp_greeting(s);
 }

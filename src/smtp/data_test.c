@@ -3,7 +3,7 @@
 #include "lib/unit.h"
 
 #include "smtp/data.h"
-#include "smtp/trace.h"
+#include "smtp/received.h"
 
 struct want {
 	enum data_result result;

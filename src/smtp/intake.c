@@ -33,6 +33,12 @@ void tx_refuse(struct transaction *tx, int code, const char *enhanced, const cha
 	buf_free(&tx->header);
 }
 
+/* A refusal after which nothing more is read. */
+static bool is_over(const struct transaction *tx)
+{
+	return tx->refused.code && tx->refused.turn == TURN_CLOSE;
+}
+
 static void refuse_for(struct session *s, const struct error *error)
 {
 	struct transaction *tx = ((struct smtp *)s->state)->tx;
@@ -59,24 +65,10 @@ static void keep(struct session *s, slice octets)
 /* What is ours does not count against the client's limit. */
 static void open_spool(struct session *s, uint64_t ours)
 {
-	const struct smtp *smtp = s->state;
-	struct transaction *tx = smtp->tx;
-	struct envelope envelope = { .sender = tx->sender,
-		.login = smtp->login,
-		.peer = slice_of(s->peer),
-		.session = slice_of(s->id),
-		.id = tx->id,
-		.flags = tx->flags,
-		.arrived_us = clock_wall_us(),
-		.recipients = tx->recipients,
-		.recipient_count = tx->recipient_count };
-	struct buf encoded;
+	struct transaction *tx = ((struct smtp *)s->state)->tx;
 
-	buf_init(&encoded, RECORD_ENVELOPE_MAX);
-	envelope_encode(&envelope, &encoded);
-	tx->message =
-	    spool_begin(smtp_conf->spool, buf_slice(&encoded), smtp_conf->max_message + ours);
-	buf_free(&encoded);
+	tx->arrived_us = clock_wall_us();
+	tx->message = spool_begin(smtp_conf->spool, smtp_max_message(s) + ours);
 }
 
 /* The header is whole. */
@@ -88,13 +80,17 @@ static void header_done(struct session *s)
 
 	tx->header_over = true;
 	header_look(buf_slice(&tx->header), &facts);
-	if (facts.hops > smtp_conf->max_hops) {
+	event_header(s);
+	if (tx->refused.code)
+		return;
+	if (facts.hops >
+	    policy_number_of(tx->judged.state, FACT_maxReceivedHeaders, smtp_conf->max_hops)) {
 		tx_refuse(tx, 554, "5.4.6",
 		    "a mail loop: the message has %u Received fields already", facts.hops);
 		return;
 	}
-	buf_init(&trace, TRACE_MAX);
-	trace_write(s, &facts, &trace);
+	buf_init(&trace, RECEIVED_MAX);
+	trace_fields_write(s, &facts, &trace);
 	/* Without a header all is body: nobody may take its first lines for fields behind ours. */
 	if (facts.none)
 		buf_adds(&trace, "\r\n");
@@ -102,7 +98,8 @@ static void header_done(struct session *s)
 	keep(s, buf_slice(&trace));
 	keep(s, buf_slice(&tx->header));
 	buf_free(&trace);
-	buf_free(&tx->header);
+	if (!tx->judged.state)
+		buf_free(&tx->header);
 }
 
 /* Where a header ends: behind its empty line; 0: not in this text, whose first `seen` octets are known. */
@@ -171,6 +168,8 @@ void tx_add(struct session *s, slice octets)
 		tx_refuse(tx, 554, "5.6.0", SMTP_BARE);
 	else
 		keep(s, octets);
+	if (!tx->refused.code)
+		event_body(s, octets);
 }
 
 /* ---- its end ---- */
@@ -190,11 +189,72 @@ static void committed(void *session, const struct spool_result *result)
 static struct reply refused(struct session *s)
 {
 	struct smtp *smtp = s->state;
-	struct reply r = reply(
-	    s, smtp->tx->refused.code, smtp->tx->refused.enhanced, "%s", smtp->tx->refused.text);
+	const struct reply *why = &smtp->tx->refused;
+	struct reply r = reply(s, why->code,
+	    why->enhanced ? arena_str(s->turn, slice_of(why->enhanced)) : NULL, "%s", why->text);
 
+	r.turn = why->turn;
+	return tx_refused(s, r, SLICE("the message"));
+}
+
+struct reply tx_over(struct session *s)
+{
+	struct smtp *smtp = s->state;
+
+	if (!smtp->tx || !is_over(smtp->tx))
+		return (struct reply){ 0 };
+	smtp->in_data = false;
+	return refused(s);
+}
+
+/* Nobody gets it: the policy has dropped each recipient, which is on record. */
+static struct reply nobody(struct session *s)
+{
+	struct smtp *smtp = s->state;
+	const struct transaction *tx = smtp->tx;
+
+	smtp->messages++;
+	log_info("discarded", kv_str("s", s->id), kv_str("peer", s->peer),
+	    kv_text("from", tx->sender), kv_num("octets", (int64_t)spool_octets(tx->message)),
+	    kv_text("why", deeds_why_discarded(tx)),
+	    kv_num("policy", policy_number(tx->judged.state)));
+	struct reply r = reply(s, 250, "2.0.0", "accepted as %s.%u", s->id, smtp->messages);
+	TRACE(smtp_trace(s), TRACE_DISCARDED, 0, deeds_why_discarded(tx));
+	smtp->tx->done = true;
 	tx_end(smtp);
 	return r;
+}
+
+static struct reply judge_and_commit(struct session *s)
+{
+	struct smtp *smtp = s->state;
+	struct transaction *tx = smtp->tx;
+	struct envelope envelope = { .sender = tx->sender,
+		.login = smtp->login,
+		.peer = slice_of(s->peer),
+		.session = slice_of(s->id),
+		.id = tx->id,
+		.flags = tx->flags,
+		.arrived_us = tx->arrived_us };
+	struct buf encoded;
+
+	struct reply r = event_data(s);
+	if (r.code)
+		return tx_refused(s, r, SLICE("the message"));
+	deeds_envelope(tx, &envelope);
+	if (envelope.copy_count > ENVELOPE_COPIES) {
+		tx_refuse(tx, 452, "4.5.3", "more than %d recipients that want copies of their own",
+		    ENVELOPE_COPIES);
+		return refused(s);
+	}
+	if (!envelope.recipient_count)
+		return nobody(s);
+	smtp->octets += spool_octets(tx->message);
+	buf_init(&encoded, RECORD_ENVELOPE_MAX);
+	envelope_encode(&envelope, &encoded);
+	spool_commit(tx->message, buf_slice(&encoded), committed, s);
+	buf_free(&encoded);
+	return (struct reply){ .silent = true, .turn = TURN_HELD };
 }
 
 /* The steps between the last octet and the answer. */
@@ -214,8 +274,7 @@ struct reply tx_commit(struct session *s)
 		header_done(s);
 	if (tx->refused.code)
 		return refused(s);
-	spool_commit(tx->message, committed, s);
-	return (struct reply){ .silent = true, .turn = TURN_HELD };
+	return judge_and_commit(s);
 }
 
 struct reply tx_committed(struct session *s)
@@ -231,10 +290,15 @@ struct reply tx_committed(struct session *s)
 	smtp->messages++;
 	queue_id_text(tx->result.segment, tx->result.place, id, sizeof id);
 	log_info("accepted", kv_str("s", s->id), kv_str("q", id), kv_str("peer", s->peer),
-	    kv_text("from", tx->sender), kv_text("to", tx->recipients[0].address),
+	    kv_text("from", tx->sender),
+	    kv_text("to", tx->recipient_count ? tx->recipients[0].address : SLICE("")),
 	    kv_num("recipients", (int64_t)tx->recipient_count), kv_text("login", smtp->login),
 	    kv_num("ms", (clock_us() - tx->began_us) / 1000));
 	struct reply r = reply(s, 250, "2.0.0", "accepted as %s", id);
+	TRACE(smtp_trace(s), TRACE_ACCEPTED, (int64_t)tx->recipient_count, slice_of(id));
+	tx->trace_id.segment = tx->result.segment;
+	tx->trace_id.place = tx->result.place;
+	tx->done = true;
 	tx_end(smtp);
 	return r;
 }

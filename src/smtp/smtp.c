@@ -41,14 +41,35 @@ static const struct command *command_find(slice line)
 	return NULL;
 }
 
+struct trace *smtp_trace(const struct session *s)
+{
+	struct smtp *smtp = s->state;
+
+	if (!trace_is_on())
+		return NULL;
+	return smtp->tx ? &smtp->tx->trace : &smtp->trace;
+}
+
 void tx_end(struct smtp *smtp)
 {
 	if (!smtp->tx)
 		return;
+	if (smtp->tx->trace.refused || smtp->tx->done)
+		trace_write(&smtp->tx->trace_id, &smtp->tx->trace);
+	trace_free(&smtp->tx->trace);
+	policy_close(smtp->tx->judged.state);
 	spool_abort(smtp->tx->message);
 	buf_free(&smtp->tx->header);
 	arena_free(smtp->tx->arena);
 	smtp->tx = NULL;
+}
+
+struct reply tx_refused(struct session *s, struct reply r, slice what)
+{
+	TRACE(smtp_trace(s), TRACE_REPLY, r.code, what, slice_of(r.text));
+	r.noted = true;
+	tx_end(s->state);
+	return r;
 }
 
 void smtp_reset(struct smtp *smtp)
@@ -59,6 +80,7 @@ void smtp_reset(struct smtp *smtp)
 	smtp->extended = false;
 	smtp->account = 0;
 	smtp->login = (slice){ 0 };
+	smtp->mechanism = NULL;
 	smtp->sasl = (struct sasl){ 0 };
 	smtp->in_data = false;
 	smtp->chunk = (struct chunk){ 0 };
@@ -128,6 +150,22 @@ void smtp_learn_peer(struct session *s)
 	((struct smtp *)s->state)->relays = peer_is_in(s, smtp_conf->relay_from);
 }
 
+struct reply smtp_greeting(struct session *s)
+{
+	const struct smtp *smtp = s->state;
+	slice text = policy_text_of(smtp->policy, FACT_smtpGreeting, SLICE("ESMTP Hauberk"));
+
+	return reply(s, 220, NULL, "%s %.*s", smtp_conf->hostname, SLICE_ARG(text));
+}
+
+uint64_t smtp_max_message(const struct session *s)
+{
+	const struct smtp *smtp = s->state;
+	const struct policy_state *state = smtp->tx ? smtp->tx->judged.state : smtp->policy;
+
+	return (uint64_t)policy_number_of(state, FACT_maxDataSize, (int64_t)smtp_conf->max_message);
+}
+
 void smtp_init(const struct smtp_conf *conf)
 {
 	smtp_conf = conf;
@@ -154,9 +192,16 @@ static struct reply check_when(struct session *s, const struct command *command)
 		return out_of_order(s, "not inside a mail transaction");
 	if ((command->when & WHEN_TX) && !smtp->tx)
 		return out_of_order(s, "say MAIL first");
-	if ((command->when & WHEN_RCPT) && smtp->tx->recipient_count == 0)
+	if ((command->when & WHEN_RCPT) && smtp->tx->accepted == 0)
 		return reply(s, 554, "5.5.1", "no valid recipients");
 	return (struct reply){ 0 };
+}
+
+/* A greeting of 554 leaves nothing but QUIT (RFC 5321 §3.1). */
+static bool is_turned_away(const struct session *s, const struct command *command)
+{
+	return ((const struct smtp *)s->state)->turned_away && command->run != cmd_quit &&
+	    command->run != cmd_xclient;
 }
 
 static struct reply run_command(struct session *s, slice line)
@@ -165,6 +210,8 @@ static struct reply run_command(struct session *s, slice line)
 
 	if (!command)
 		return reply(s, 500, "5.5.2", "unknown command");
+	if (is_turned_away(s, command))
+		return out_of_order(s, "this server takes nothing from you; say QUIT");
 	struct reply when = check_when(s, command);
 	if (when.code)
 		return when;
@@ -216,9 +263,13 @@ static enum turn answer(struct session *s, struct reply r, slice line)
 		    kv_num("code", r.code), kv_str("why", r.text),
 		    kv_text("command", slice_head(line, 200)));
 		smtp->errors++;
+		if (!r.noted)
+			TRACE(smtp_trace(s), TRACE_REPLY, r.code, slice_head(line, 200),
+			    slice_of(r.text));
 	}
 	reply_write(s, &r);
-	if (smtp->errors > smtp_conf->max_errors && r.turn == TURN_NEXT) {
+	if (smtp->errors > policy_number_of(smtp->policy, FACT_maxErrors, smtp_conf->max_errors) &&
+	    r.turn == TURN_NEXT) {
 		buf_addf(&s->out, "421 4.7.0 %s too many errors, goodbye\r\n", smtp_conf->hostname);
 		return TURN_CLOSE;
 	}
@@ -271,13 +322,29 @@ static enum turn greet(struct session *s)
 	buf_init(&smtp->hello, SMTP_NAME);
 	buf_init(&smtp->name, SMTP_NAME);
 	s->state = smtp;
+	trace_begin(&smtp->trace);
+	TRACE(smtp_trace(s), TRACE_CONNECTED, 0, slice_of(s->peer), slice_of(s->listener->name),
+	    slice_of(session_tls_text(s)));
 	expect_line(s);
 	session_set_rate(s, smtp_conf->data_rate);
 	log_info("connected", kv_str("s", s->id), kv_str("peer", s->peer),
 	    kv_str("listener", s->listener->name), kv_str("tls", session_tls_text(s)));
 	smtp_learn_peer(s);
-	buf_addf(&s->out, "220 %s ESMTP Hauberk\r\n", smtp_conf->hostname);
-	return TURN_NEXT;
+	struct reply r = event_connect(s);
+	if (!r.code)
+		r = smtp_greeting(s);
+	else
+		r = reply(s, r.code, NULL, "%s %s", smtp_conf->hostname, r.text);
+	bool stays = r.code == 220 || ((struct smtp *)s->state)->turned_away;
+	r.turn = stays ? TURN_NEXT : TURN_CLOSE;
+	reply_write(s, &r);
+	return r.turn;
+}
+
+/* May onConnect ask the network? */
+static bool greets_slowly(void)
+{
+	return !policy_quick(ON_CONNECT);
 }
 
 /* RFC 3207 §4.2: all that the client said before is forgotten. */
@@ -310,7 +377,7 @@ static bool quick(const struct session *s, slice line)
 	if (!smtp || smtp->in_data || smtp->sasl.mechanism)
 		return false;
 	const struct command *command = command_find(line);
-	return command &&
+	return command && event_quick(s, command) &&
 	    (command->when & (smtp->account ? WHEN_QUICK : WHEN_QUICK | WHEN_QUICK_STRANGER));
 }
 
@@ -337,12 +404,18 @@ static void closed(struct session *s)
 	log_info("closed", kv_str("s", s->id), kv_num("messages", smtp->messages),
 	    kv_num("errors", smtp->errors));
 	smtp_reset(smtp);
+	/* What was refused before there was a message. */
+	if (smtp->trace.refused)
+		trace_write(&(struct trace_id){ .session = slice_of(s->id) }, &smtp->trace);
+	trace_free(&smtp->trace);
+	policy_close(smtp->policy);
 	free(smtp);
 }
 
 const struct protocol smtp_protocol = {
 	.name = "smtp",
 	.open = greet,
+	.open_blocks = greets_slowly,
 	.frame = frame,
 	.gate = gate_of,
 	.oversized = oversized,

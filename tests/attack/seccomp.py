@@ -12,12 +12,12 @@ ALLOW = 0x7fff0000
 MACHINES = {
     "x86_64": (0xC000003E, dict(
         read=0, write=1, close=3, exit_group=231, execve=59, execveat=322, fork=57, vfork=58, clone=56, ptrace=101,
-        connect=42, bind=49, listen=50, mount=165, setuid=105, setgid=106, setresuid=117, chroot=161, unshare=272,
+        socket=41, connect=42, bind=49, listen=50, mount=165, setuid=105, setgid=106, setresuid=117, chroot=161, unshare=272,
         kexec_load=246, init_module=175, finit_module=313, bpf=321, process_vm_readv=310, process_vm_writev=311,
         open_by_handle_at=304, io_uring_setup=425, userfaultfd=323, perf_event_open=298, keyctl=250, seccomp=317,
         personality=135, memfd_create=319, pidfd_getfd=438)),
     "aarch64": (0xC00000B7, dict(
-        read=63, write=64, close=57, exit_group=94, execve=221, execveat=281, clone=220, ptrace=117, connect=203,
+        read=63, write=64, close=57, exit_group=94, execve=221, execveat=281, clone=220, ptrace=117, socket=198, connect=203,
         bind=200, listen=201, mount=40, setuid=146, setgid=144, setresuid=147, chroot=51, unshare=97, kexec_load=104,
         init_module=105, finit_module=273, bpf=280, process_vm_readv=270, process_vm_writev=271,
         open_by_handle_at=265, io_uring_setup=425, userfaultfd=282, perf_event_open=241, keyctl=219, seccomp=277,

@@ -86,15 +86,16 @@ static inline struct put put_message(
 	sem_init(&put.there, 0, 0);
 	buf_init(&envelope, RECORD_ENVELOPE_MAX);
 	envelope_for(accounts, n, &envelope);
-	struct spool_message *m = spool_begin(spool, buf_slice(&envelope), 100 << 20);
+	struct spool_message *m = spool_begin(spool, 100 << 20);
 	put.length = sizeof(struct record_head) + envelope.n + content.n;
-	buf_free(&envelope);
 	if (!spool_write(m, content, &error)) {
+		buf_free(&envelope);
 		spool_abort(m);
 		put.result.error = error;
 		return put;
 	}
-	spool_commit(m, put_done, &put);
+	spool_commit(m, buf_slice(&envelope), put_done, &put);
+	buf_free(&envelope);
 	while (sem_wait(&put.there) < 0)
 		;
 	return put;

@@ -132,7 +132,8 @@ COMMANDS = {
     "account": ("add", "list", "passwd", "enable", "disable", "remove", "quota", "grant", "revoke", "delegates"),
     "alias": ("add", "list", "remove", "senders"),
     "access": ("deny", "allow", "change", "list", "remove", "test"),
-    "kerberos": ("check", "guide"), "tls": ("check",), "dns": ("query", "check"), "spf": ("check",),
+    "policy": ("check", "fmt", "run", "explain", "activate", "deactivate", "history", "show", "rollback"),
+    "kerberos": ("check", "guide"), "tls": ("check",), "dns": ("query", "check"), "spf": ("check",), "trace": ("forget",),
 }
 
 

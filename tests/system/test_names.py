@@ -19,13 +19,14 @@ def commands_of_help():
     top = re.findall(r"^  (\w+)  +\S", help_of().split("commands:")[1], re.M)
     found = set()
     for name in top:
-        verbs = set()
+        verbs, bare = set(), False
         for line in re.findall(rf"(?:usage:|      ) hauberk {name} ?(.*)", help_of(name)):
             first = line.split()[0] if line.split() else ""
             if re.fullmatch(r"[a-z]+(\|[a-z]+)*", first):
                 verbs.update(first.split("|"))
+            bare |= bool(re.match(r"[A-Z]", first))
         found.update(f"hauberk {name} {verb}" for verb in verbs)
-        if not verbs:
+        if bare or not verbs:
             found.add(f"hauberk {name}")
     return found
 
