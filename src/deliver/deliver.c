@@ -6,9 +6,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "deliver/internal.h"
+#include "policy/policy.h"
 #include "mail/mime.h"
 
-#define ENVELOPE_MEMORY (1u << 20)                 /* the decoded recipients */
+#define ENVELOPE_MEMORY (256u << 20) /* the decoded recipients, and the changes of their copies */
 #define PARSE_MEMORY    (MIME_ARENA + (64u << 20)) /* edits of a header, folders looked for */
 #define TOLD_MOST       4000                       /* recipients in one answer */
 #define ANSWER_ROOM     (MESSAGE_MAX - 1024)
@@ -364,6 +365,7 @@ static void take_deliver(struct call *call)
 
 const struct service deliver_services[] = {
 	{ MESSAGE_DELIVER, ROLE_BIT(ROLE_QUEUE), take_deliver },
+	{ MESSAGE_POLICY, ROLE_BIT(ROLE_CONTROL), policy_take },
 };
 const size_t deliver_service_count = sizeof deliver_services / sizeof deliver_services[0];
 

@@ -34,6 +34,7 @@ struct task {
 	char *why;     /* unless done */
 	slice mailbox; /* where it is now; empty: it was there before */
 	uint32_t uid;
+	slice dropped; /* why it was not filed; empty: it was not dropped */
 };
 
 /* A message as it goes to the store: with the line that delivery adds, and parsed. */
@@ -56,6 +57,7 @@ struct job {
 	struct parsed message;
 	uint64_t
 	    copy; /* which one that is (queue/envelope.h): that of all recipients, or as it came */
+	bool *discarded;    /* recipients that the policy dropped while the message was processed */
 	struct task *tasks; /* one a recipient */
 	size_t left;        /* without an outcome */
 };
@@ -84,6 +86,8 @@ extern struct deliver_config deliver_config;
 /* Reads and parses the job's record. OUTCOME_DONE: it is there; otherwise error says why it may come
  * later, or what a person should do. */
 enum outcome job_read(struct job *job, struct arena *arena, struct error *error);
+/* Fires onProcess for each copy; what it wants is in the envelope's copies afterwards. The message is there, as it came. */
+void job_process(struct job *job);
 /* Stores n tasks of one account and settles each. */
 void tasks_store(struct worker *w, struct task **tasks, size_t n);
 

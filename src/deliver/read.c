@@ -61,6 +61,7 @@ static bool read_message(const struct segment_file *file, const struct record_he
 	copy_begin(job, head->message_octets, p);
 	if (!record_read_message(file, head, &p->content, error))
 		return false;
+	job_process(job);
 	job->copy = common_copy(job);
 	if (copy_differs(job, job->copy)) {
 		struct parsed changed = { 0 };

@@ -93,6 +93,15 @@ static uint64_t copy_of(const struct task *task)
 	return task->job->envelope.recipients[task->recipient].copy;
 }
 
+/* Dropped mail leaves a record. */
+static void settle_dropped(struct task *task, slice why)
+{
+	settle(task, OUTCOME_DONE, NULL);
+	task->dropped = why;
+	log_info("discarded", kv_str("q", task->job->id),
+	    kv_num("account", (int64_t)account_of(task)), kv_text("why", why));
+}
+
 /* ---- folder and flags that the policy wants ---- */
 
 /* The mailbox is there, or is made; else the mail goes to INBOX, which is told. */
@@ -247,24 +256,47 @@ static void tell_quota(struct worker *w, const struct account *account)
 		quota_tell(account->id, account->quota, used);
 }
 
-/* What the policy has put aside stays in the spool; how many are left. */
-static size_t hold_quarantined(struct task **tasks, size_t n)
+/* Does the policy want something else than that it is filed? */
+static bool settle_otherwise(struct task *task)
+{
+	static const struct {
+		enum envelope_change_kind kind;
+		enum outcome outcome;
+		const char *what;
+	} ways[] = { { CHANGE_DISCARD, OUTCOME_DONE, "dropped" },
+		{ CHANGE_QUARANTINE, OUTCOME_HOLD, "in quarantine" },
+		{ CHANGE_LATER, OUTCOME_LATER, "put off by the policy" } };
+	const struct job *job = task->job;
+	char why[300];
+
+	if (job->discarded[task->recipient]) {
+		settle_dropped(task, SLICE("the policy took the recipient out"));
+		return true;
+	}
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+		const struct envelope_change *c = copy_find(job, copy_of(task), ways[i].kind);
+
+		if (!c)
+			continue;
+		snprintf(why, sizeof why, "%s: %.*s", ways[i].what,
+		    (int)(c->name.n < 250 ? c->name.n : 250), c->name.p);
+		if (ways[i].outcome == OUTCOME_DONE)
+			settle_dropped(task, c->name);
+		else
+			settle(task, ways[i].outcome, why);
+		return true;
+	}
+	return false;
+}
+
+/* How many are left to be filed. */
+static size_t take_out(struct task **tasks, size_t n)
 {
 	size_t left = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct envelope_change *c =
-		    copy_find(tasks[i]->job, copy_of(tasks[i]), CHANGE_QUARANTINE);
-		char why[300];
-
-		if (!c) {
+	for (size_t i = 0; i < n; i++)
+		if (!settle_otherwise(tasks[i]))
 			tasks[left++] = tasks[i];
-			continue;
-		}
-		snprintf(why, sizeof why, "in quarantine: %.*s",
-		    (int)(c->name.n < 250 ? c->name.n : 250), c->name.p);
-		settle(tasks[i], OUTCOME_HOLD, why);
-	}
 	return left;
 }
 
@@ -278,10 +310,13 @@ static void note_outcome(const struct task *task)
 	};
 	struct trace trace;
 
-	if (!trace_is_on() || (task->outcome == OUTCOME_DONE && !task->mailbox.n))
+	if (!trace_is_on() ||
+	    (task->outcome == OUTCOME_DONE && !task->mailbox.n && !task->dropped.n))
 		return;
 	trace_begin(&trace);
-	if (task->outcome == OUTCOME_DONE)
+	if (task->dropped.n)
+		TRACE(&trace, TRACE_DROPPED, 0, to, task->dropped);
+	else if (task->outcome == OUTCOME_DONE)
 		TRACE(&trace, TRACE_DELIVERED, task->uid, to, task->mailbox);
 	else
 		TRACE(&trace, task->outcome == OUTCOME_LATER ? TRACE_WAITS : TRACE_HELD, 0, to,
@@ -298,7 +333,7 @@ static void store_and_settle(struct worker *w, struct task **all, size_t n)
 	struct error error;
 
 	memcpy(tasks, all, n * sizeof *tasks);
-	n = hold_quarantined(tasks, n);
+	n = take_out(tasks, n);
 	if (n == 0)
 		return;
 	if (!account_is_there(w, account_of(tasks[0]), &account, &outcome, &error)) {

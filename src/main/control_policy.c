@@ -21,6 +21,7 @@ void policy_tell(struct work *w)
 
 	message_begin(&m, MESSAGE_POLICY);
 	peers_tell_all(w->peers, ROLE_SMTP, &m);
+	peers_tell_all(w->peers, ROLE_DELIVER, &m);
 	message_free(&m);
 }
 

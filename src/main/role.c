@@ -17,6 +17,7 @@
 #include "main/open_log.h"
 #include "main/open_tls.h"
 #include "net/access.h"
+#include "policy/policy.h"
 #include "proc/shared.h"
 #include "proc/stats.h"
 #include "trace/trace.h"
@@ -359,9 +360,30 @@ static int run(int argc, char **argv)
 
 const struct command command_role = { "role", "", "", run };
 
-void role_trace(struct role_start *of)
+static void role_trace(struct role_start *of)
 {
 	const char *process = arena_printf(of->arena, "%s.%d", role_name(of->role), of->instance);
 
 	trace_open(role_path(of, "trace"), process, (int)of->conf.trace_days);
+}
+
+static enum policy_action on_error(const char *word)
+{
+	return strcmp(word, "accept") == 0 ? POLICY_NONE
+	    : strcmp(word, "reject") == 0  ? POLICY_REJECT
+					   : POLICY_TMPREJECT;
+}
+
+void role_policy(struct role_start *of, struct dns *dns)
+{
+	struct policy_settings settings = { .directory = role_path(of, "directory/directory.db"),
+		.trusted = of->conf.smtp_relay_from,
+		.hostname = of->conf.hostname,
+		.on_error = on_error(of->conf.policy_on_error),
+		.deadline_ms = of->conf.policy_deadline_ms,
+		.check_ms = of->conf.policy_check_ms,
+		.dns = dns };
+
+	role_trace(of);
+	policy_start(&settings);
 }

@@ -52,8 +52,9 @@ extern const struct role_program role_control, role_keys, role_auth, role_queue,
 int role_descriptor(const struct role_start *start, const char *name);
 /* A path below the state folder, in the start's arena. */
 const char *role_path(struct role_start *start, const char *below);
-/* This process writes what happens to messages (trace/trace.h). */
-void role_trace(struct role_start *start);
+/* This process applies the active policy, and writes what happens to messages. dns may be NULL. Behind the lock. */
+struct dns;
+void role_policy(struct role_start *start, struct dns *dns);
 /* What smtp and imap share. */
 /* Where this process's session ids begin: no two processes of a server's life share one. */
 uint64_t role_first_session(const struct role_start *start);

@@ -236,21 +236,21 @@ static bool start_control(struct role_start *start, struct error *error)
 }
 
 /* It may have started before there was a directory to read. */
-static void added(void *context, enum role role, int instance)
+static void tell(struct role_start *start, enum role role, int instance, enum message_type what)
 {
-	struct role_start *start = context;
 	struct message m;
 
-	if (role != ROLE_SMTP && role != ROLE_IMAP)
-		return;
-	message_begin(&m, MESSAGE_ACCESS);
+	message_begin(&m, what);
 	peers_tell(start->peers, role, instance, &m, -1);
 	message_free(&m);
-	if (role != ROLE_SMTP)
-		return;
-	message_begin(&m, MESSAGE_POLICY);
-	peers_tell(start->peers, role, instance, &m, -1);
-	message_free(&m);
+}
+
+static void added(void *context, enum role role, int instance)
+{
+	if (role == ROLE_SMTP || role == ROLE_IMAP)
+		tell(context, role, instance, MESSAGE_ACCESS);
+	if (role == ROLE_SMTP || role == ROLE_DELIVER)
+		tell(context, role, instance, MESSAGE_POLICY);
 }
 
 const struct role_program role_control = {

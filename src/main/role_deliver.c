@@ -21,9 +21,9 @@ static bool start_deliver(struct role_start *start, struct error *error)
 		return false;
 	sandbox_deliver(&sandbox, config.spool, config.accounts, role_path(start, "directory"),
 	    role_path(start, "trace"));
-	role_trace(start);
 	if (!sandbox_lock(&sandbox, error))
 		return false;
+	role_policy(start, NULL);
 	deliver_start();
 	return true;
 }

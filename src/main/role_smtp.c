@@ -81,28 +81,11 @@ static bool prepare(struct role_start *start, struct error *error)
 	return sandbox_lock(&sandbox, error);
 }
 
-static enum policy_action on_error(const char *word)
-{
-	return strcmp(word, "accept") == 0 ? POLICY_NONE
-	    : strcmp(word, "reject") == 0  ? POLICY_REJECT
-					   : POLICY_TMPREJECT;
-}
-
 static void start_policy(struct role_start *start)
 {
-	const struct conf *c = &start->conf;
-	struct policy_settings settings = { .directory = conf.directory,
-		.trusted = c->smtp_relay_from,
-		.hostname = c->hostname,
-		.on_error = on_error(c->policy_on_error),
-		.deadline_ms = c->policy_deadline_ms,
-		.check_ms = c->policy_check_ms,
-		.dns = dns };
-
 	if (dns)
 		dns_start(dns);
-	role_trace(start);
-	policy_start(&settings);
+	role_policy(start, dns);
 }
 
 static bool start_smtp(struct role_start *start, struct error *error)
@@ -136,14 +119,8 @@ static void added(void *context, enum role role, int instance)
 		spool_reconnect(conf.spool);
 }
 
-static void take_policy(struct call *call)
-{
-	policy_reload();
-	call_end(call);
-}
-
 static const struct service services[] = {
-	{ MESSAGE_POLICY, ROLE_BIT(ROLE_CONTROL), take_policy },
+	{ MESSAGE_POLICY, ROLE_BIT(ROLE_CONTROL), policy_take },
 	{ MESSAGE_ACCESS, ROLE_BIT(ROLE_CONTROL), access_rules_take },
 };
 static const size_t service_count = sizeof services / sizeof services[0];

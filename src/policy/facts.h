@@ -69,7 +69,8 @@
 	X(DNSBLServer)                                                                             \
 	X(DNSBLResult)                                                                             \
 	X(DNSBLExplanation)                                                                        \
-	X(rateCount)
+	X(rateCount)                                                                               \
+	X(messageAge)
 
 enum fact {
 #define X(name) FACT_##name,

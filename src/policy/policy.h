@@ -23,6 +23,7 @@
 #include "policy/facts.h"
 #include "policy/tables.h"
 #include "queue/envelope.h"
+#include "proc/peers.h"
 #include "trace/trace.h"
 
 #define POLICY_KEPT (1u << 20)
@@ -51,6 +52,8 @@ void policy_start(const struct policy_settings *settings);
 /* There is another version, or other domains: from any thread. false: it cannot be read, which is logged; the old
  * one stays. */
 bool policy_reload(void);
+/* MESSAGE_POLICY, for the services of a role that applies policies. */
+void policy_take(struct call *call);
 /* Forgets the active version; who began under it goes on. */
 void policy_stop(void);
 

@@ -220,3 +220,9 @@ void policy_stop(void)
 {
 	publish(NULL);
 }
+
+void policy_take(struct call *call)
+{
+	policy_reload();
+	call_end(call);
+}

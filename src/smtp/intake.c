@@ -236,7 +236,7 @@ static struct reply judge_and_commit(struct session *s)
 		.id = tx->id,
 		.flags = tx->flags,
 		.arrived_us = tx->arrived_us };
-	struct buf encoded;
+	struct buf encoded, facts;
 
 	struct reply r = event_data(s);
 	if (r.code)
@@ -250,10 +250,15 @@ static struct reply judge_and_commit(struct session *s)
 	if (!envelope.recipient_count)
 		return nobody(s);
 	smtp->octets += spool_octets(tx->message);
+	policy_number_is(tx->judged.state, FACT_mailSize, (int64_t)spool_octets(tx->message));
+	buf_init(&facts, RECORD_ENVELOPE_MAX / 4);
+	policy_save(tx->judged.state, &facts);
+	envelope.facts = buf_slice(&facts);
 	buf_init(&encoded, RECORD_ENVELOPE_MAX);
 	envelope_encode(&envelope, &encoded);
 	spool_commit(tx->message, buf_slice(&encoded), committed, s);
 	buf_free(&encoded);
+	buf_free(&facts);
 	return (struct reply){ .silent = true, .turn = TURN_HELD };
 }
 

@@ -51,6 +51,7 @@ static const char *const forms[TRACE_KINDS] = {
 	[TRACE_DELIVERED] = "delivered to <%1> in %2, UID %n",
 	[TRACE_WAITS] = "waits for <%1>: %2",
 	[TRACE_HELD] = "held for <%1>: %2",
+	[TRACE_DROPPED] = "dropped for <%1>: %2",
 };
 
 static void add_note(const struct trace_noted *note, struct buf *out)

@@ -149,7 +149,7 @@ static bool names_address(const struct trace_head *head, slice notes, slice addr
 	while (trace_next(&notes, head->began_us, &note)) {
 		bool has = note.kind == TRACE_MAIL || note.kind == TRACE_RCPT ||
 		    note.kind == TRACE_DELIVERED || note.kind == TRACE_WAITS ||
-		    note.kind == TRACE_HELD;
+		    note.kind == TRACE_HELD || note.kind == TRACE_DROPPED;
 		/* A recipient that was refused stands in the command. */
 		bool said = note.kind == TRACE_REPLY && has_text(note.texts[0], address);
 

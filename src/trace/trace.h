@@ -39,6 +39,7 @@ enum trace_kind {
 	TRACE_DELIVERED, /* the address, the mailbox; number: the UID */
 	TRACE_WAITS,     /* the address, why it could not be delivered yet */
 	TRACE_HELD,      /* the address, why a person must look */
+	TRACE_DROPPED,   /* the address, why it gets nothing */
 	TRACE_KINDS
 };
 

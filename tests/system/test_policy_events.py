@@ -476,3 +476,67 @@ def test_the_sandbox_lets_the_resolver_validate(binary):
 def test_without_a_policy_nothing_changes(server):
     hauberk.wait_for("no policy", lambda: refusal_or_none(server) is None)
     assert b"X-" not in server.arrives(send(server))
+
+
+@pytest.fixture(scope="module", params=[hauberk.ASAN, hauberk.RELEASE], ids=["asan", "release"])
+def processing(request):
+    s = hauberk.Server(request.param, settings='smtp: { xclientFrom = "127.0.0.1"; };')
+    s.start()
+    s.populate("bob", "carol", "dave")
+    yield s
+    s.stop()
+
+
+def test_onprocess_knows_what_was_known_and_exported(processing):
+    activate(processing, r'''
+        event onConnect { set(seen, "at the door"); export(seen); }
+        event onRcptTo { if (rcptToUser == "carol") { call(addHeader, "X-Own", "carol"); } }
+        event onProcess {
+            call(addHeader, "X-Facts", "%seen% %remoteSmtpIp% %ehloHost% %mailFrom% %fromDomain% %rcpts%");
+            if (header("X-Own") == "carol") { call(fileInto, "Processed"); call(setFlag, "\\Seen"); }
+            if (mailSize > 100 and mailSize < 10K and messageAge < 1h) { call(modifyHeader, "Subject", "sized"); }
+        }''')
+    ident = send(processing, to=("bob@example.org", "carol@example.org"))
+    text = processing.arrives(ident)
+    assert b"X-Facts: at the door 192.0.2.7 mx.good.test ann@good.test example.com\r\n bob@example.org\r\n" in text
+    assert b"Subject: sized\r\n" in text and b"X-Own" not in text
+    hauberk.wait_for("carol's copy", lambda: "delivered to <carol@example.org> in Processed" in processing.must("trace", "carol@example.org"))
+    with processing.imap("carol@example.org") as imap:
+        imap.select("Processed")
+        (head, text), flags = imap.fetch("1", "(FLAGS BODY.PEEK[HEADER])")[1][:2]
+        assert b"X-Own: carol" in text and b"carol@example.org\r\n" in text and b"\\Seen" in head + flags
+
+
+def test_onprocess_drops_holds_and_puts_off(processing):
+    activate(processing, r'''
+        event onProcess {
+            if (header("Subject") == "drop") { discard(); }
+            if (header("Subject") == "hold") { quarantine("look"); }
+            if (header("Subject") == "no") { reject("too late for that"); }
+            if (header("Subject") == "later") { tmpreject("not now"); }
+            if (header("Subject") == "less") { call(discardRcpt, "dave@example.org"); }
+            if (header("Subject") == "more") { call(addRcpt, "dave@example.org"); }
+        }''')
+    for subject, said in ((b"drop", "dropped for <bob@example.org>: the policy"), (b"hold", "held for <bob@example.org>: in quarantine: look"),
+                          (b"no", "held for <bob@example.org>: in quarantine: refused while it was processed"),
+                          (b"later", "waits for <bob@example.org>: put off by the policy: not now"),
+                          (b"more", "waits for <bob@example.org>: put off by the policy: the rules of this server cannot be applied now")):
+        sender = f"{subject.decode()}{time.time_ns()}@good.test"
+        send(processing, subject=subject, sender=sender)
+        queue_id = re.search(r"accepted as (\S+) for", processing.must("trace", sender)).group(1)
+        hauberk.wait_for(said, lambda: said in processing.must("trace", queue_id))
+    ident = send(processing, subject=b"less", to=("bob@example.org", "dave@example.org"))
+    processing.arrives(ident)
+    hauberk.wait_for("dave is out", lambda: "dropped for <dave@example.org>: the policy took the recipient out"
+                     in processing.must("trace", "dave@example.org"))
+    assert processing.count("dave@example.org") == 0
+
+
+def test_what_waits_is_processed_under_the_next_version_and_after_a_restart(processing):
+    activate(processing, 'event onConnect { set(seen, "before"); export(seen); } event onProcess { tmpreject("not yet"); }')
+    ident = send(processing)
+    hauberk.wait_for("it waits", lambda: "put off by the policy: not yet" in processing.log())
+    activate(processing, 'event onConnect { set(seen, ""); export(seen); } event onProcess { call(addHeader, "X-Seen", "%seen%"); }')
+    processing.stop()
+    processing.start()
+    assert b"X-Seen: before\r\n" in processing.arrives(ident, seconds=60)
