@@ -359,9 +359,9 @@ static int activate(const char *conf, const char *path, const char *why)
 }
 
 /* What needs the running server; -1: it is none of these words. */
-static int run_version(int argc, char **argv)
+static int run_version(int argc, char **argv, const char *conf)
 {
-	const char *conf, *why = NULL, *verb = argc > 1 ? argv[1] : "";
+	const char *why = NULL, *verb = argc > 1 ? argv[1] : "";
 	static const char *const verbs[] = { "activate", "deactivate", "history", "rollback",
 		"show" };
 	size_t i = 0;
@@ -370,8 +370,6 @@ static int run_version(int argc, char **argv)
 		i++;
 	if (i == 5)
 		return -1;
-	if (!command_conf_path(&argc, argv, &conf))
-		return command_wrong(&command_policy, "-c wants a file", NULL);
 	if (!command_option(&argc, argv, "--why", &why))
 		return command_wrong(&command_policy, "--why wants a text", NULL);
 	bool reads = i == 2 || i == 4;
@@ -390,8 +388,12 @@ static int run_version(int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
+	const char *conf;
+
+	if (!command_conf_path(&argc, argv, &conf))
+		return command_wrong(&command_policy, "-c wants a file", NULL);
 	const char *verb = argc > 1 ? argv[1] : "";
-	int status = run_version(argc, argv);
+	int status = run_version(argc, argv, conf);
 
 	if (status >= 0)
 		return status;
